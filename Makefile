@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt wheel
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED)  ## Optimize one problem of each family, without a key
+	$(BIN)/agentopt demo
+
+test: $(INSTALLED)  ## Run the default test suite
+	$(BIN)/pytest
+
+check: $(INSTALLED)  ## Lint, check formats and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fmt: $(INSTALLED)  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+wheel: $(INSTALLED)  ## Build the distribution, install it in a fresh environment, and try it
+	$(BIN)/pytest -m wheel
+
+$(INSTALLED): pyproject.toml hatch_build.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	@touch $@

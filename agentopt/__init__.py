@@ -1,0 +1,87 @@
+"""Autodiff for agent workflows.
+
+Wrap a workflow with `trace` and `bundle`, mark what may change with `Parameter`, and let `optimize`
+improve it from feedback. Names are imported when they are first used: importing agentopt costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentopt.budget import Budget
+    from agentopt.candidate import Candidate, Evaluation, Trial
+    from agentopt.catalog import load_task
+    from agentopt.feedback import Feedback
+    from agentopt.graph.bundling import bundle
+    from agentopt.graph.module import module, parameters_of
+    from agentopt.graph.node import Node, Parameter, detach, node
+    from agentopt.graph.scope import stop_tracing
+    from agentopt.graph.subgraph import backward
+    from agentopt.graph.tracing import Trace, trace
+    from agentopt.handle import OptoPrime
+    from agentopt.instance import Instance
+    from agentopt.llm.base import LLM, ask
+    from agentopt.loop import optimize
+    from agentopt.result import Result
+    from agentopt.task import Task
+
+_HOMES = {
+    "budget": ("Budget",),
+    "candidate": ("Candidate", "Evaluation", "Trial"),
+    "catalog": ("load_task",),
+    "feedback": ("Feedback",),
+    "graph.bundling": ("bundle",),
+    "graph.module": ("module", "parameters_of"),
+    "graph.node": ("Node", "Parameter", "detach", "node"),
+    "graph.scope": ("stop_tracing",),
+    "graph.subgraph": ("backward",),
+    "graph.tracing": ("Trace", "trace"),
+    "handle": ("OptoPrime",),
+    "instance": ("Instance",),
+    "llm.base": ("LLM", "ask"),
+    "loop": ("optimize",),
+    "result": ("Result",),
+    "task": ("Task",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "LLM",
+    "Budget",
+    "Candidate",
+    "Evaluation",
+    "Feedback",
+    "Instance",
+    "Node",
+    "OptoPrime",
+    "Parameter",
+    "Result",
+    "Task",
+    "Trace",
+    "Trial",
+    "ask",
+    "backward",
+    "bundle",
+    "detach",
+    "load_task",
+    "module",
+    "node",
+    "optimize",
+    "parameters_of",
+    "stop_tracing",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"agentopt has no `{name}`")
+    value = getattr(importlib.import_module(f"agentopt.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,137 @@
+"""From a program's text to a verified answer: run elsewhere, captured, solved, checked, explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from agentopt.errors import UsageError
+from agentopt.modeling import Model, Solution, Verification, verify
+from agentopt.modeling.examine import examine
+from agentopt.modeling.solvers.base import SecondSolver
+from agentopt.sandbox.base import Limits, Outcome, Sandbox
+
+HARNESS = "agentopt.modeling.capture.harness:capture"
+LIMITS = Limits(wall_s=20.0, memory_mb=4096)
+RELATIVE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a program's model says about a problem.
+
+    Args:
+        status: `optimal`, `infeasible`, `unbounded` and the other statuses of `Solution`; `no_program` where the
+            program failed or built no model.
+        value: the optimum, recomputed exactly; `None` without one.
+        text: what was found, in words, for whoever repairs the program.
+        model, solution, verification: `None` where there is no model.
+    """
+
+    status: str
+    value: float | None = None
+    text: str = ""
+    model: Model | None = None
+    solution: Solution | None = field(default=None, repr=False)
+    verification: Verification | None = None
+
+    @property
+    def verdict(self) -> str:
+        """How far the solution can be trusted as one of this model; see `Verification.solver_verdict`."""
+        return self.verification.solver_verdict if self.verification else "unproven"
+
+    @property
+    def objectives(self) -> dict[str, float]:
+        """Rates to report: the program ran, its model was solved, its solution was proved (also within tolerance)."""
+        is_solved = self.status in ("optimal", "infeasible", "unbounded")
+        return {
+            "executed": float(self.model is not None),
+            "solved": float(is_solved),
+            "proved": float(is_solved and self.verdict in ("certified", "checked")),
+        }
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        if self.model is None:
+            return self.text.partition("\n")[0]
+        size = f"{len(self.model.columns)} variables, {len(self.model.rows)} constraints"
+        optimum = "" if self.value is None else f" {self.value:.10g}"
+        return f"{self.status}{optimum} ({size}), solver's answer {self.verdict}"
+
+    @property
+    def verification_lines(self) -> list[str]:
+        """The checks, one line each."""
+        return str(self.verification).splitlines()[1:] if self.verification else []
+
+    def to_text(self) -> str:
+        """How the graph shows it."""
+        return self.summary
+
+
+def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: SecondSolver | None = None) -> Answer:
+    """Runs `program` in the sandbox, captures its model, and solves and verifies that outside of the program.
+
+    Args:
+        second_solver: asked where optimality could not be proved. Runs do without one, so that their scores and words
+            do not depend on what else is installed.
+    """
+    outcome = sandbox.call(program, HARNESS, [data], limits=LIMITS)
+    if outcome.status != "ok":
+        return Answer(status="no_program", text=_stopped(outcome))
+    captured = outcome.value
+    if captured["error"] is not None:
+        return Answer(status="no_program", text=_failed(program, captured["error"]))
+    try:
+        model = Model.from_json(captured["models"][-1])
+    except UsageError as error:
+        return Answer(status="no_program", text=f"The program's model is not a valid one: {error}")
+    return _examined(model, captured["notes"], sandbox, second_solver)
+
+
+def _examined(model: Model, notes: list[str], sandbox: Sandbox, second_solver: SecondSolver | None) -> Answer:
+    found = examine(model, sandbox)
+    verification = found.verification
+    if second_solver is not None and verification.solver_verdict == "unproven":
+        verification = verify(model, found.solution, second_solver=second_solver)
+    status = found.solution.status
+    parts = [f"The model is {status}; as an answer to this model, that is {verification.solver_verdict}."]
+    if verification.objective is not None:
+        parts.append(f"Objective: {verification.objective:.10g}.")
+    parts += [f"Note: {note}." for note in notes]
+    return Answer(
+        status=status,
+        value=verification.objective,
+        text="\n".join([*parts, found.explanation]),
+        model=model,
+        solution=found.solution,
+        verification=verification,
+    )
+
+
+def _stopped(outcome: Outcome) -> str:
+    reasons = {
+        "timeout": f"The program was stopped after {LIMITS.wall_s:g} s.",
+        "memory": f"The program needed more than {LIMITS.memory_mb} MiB of memory.",
+        "output": f"The program printed more than {LIMITS.output_kb} KiB, or returned too much.",
+    }
+    said = reasons.get(outcome.status, "The program ended abnormally.")
+    return f"{said} {outcome.error}".strip()
+
+
+def _failed(program: str, error: Mapping[str, Any]) -> str:
+    lines, number = program.splitlines(), error.get("line")
+    where = f" (line {number}: `{lines[number - 1].strip()}`)" if number and number <= len(lines) else ""
+    trace = f"\n{error['traceback'].rstrip()}" if error.get("traceback") else ""
+    return f"The program gave no model: {error['message']}{where}{trace}"
+
+
+def is_same_value(value: float | None, reference: float) -> bool:
+    """Whether `value` is the reference, within 1e-6 relative or half a unit of its last printed decimal."""
+    if value is None:
+        return False
+    printed = Decimal(repr(float(reference))).normalize().as_tuple().exponent
+    half_unit = 0.5 * 10.0**printed if isinstance(printed, int) and printed < 0 else 0.0
+    return abs(value - reference) <= max(RELATIVE_TOLERANCE * max(1.0, abs(reference)), half_unit)

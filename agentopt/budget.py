@@ -1,0 +1,140 @@
+"""Limits, and the one ledger that keeps them.
+
+Everything that costs something reserves it here first, and settles with what it really cost.
+A reservation that does not fit is refused, so a limit is never exceeded, whatever the number of
+threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from agentopt.errors import BudgetExhausted, UsageError
+
+Resource = Literal["evaluations", "asks", "llm_calls", "tokens", "usd", "seconds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much a run may spend. `None` is no limit; the run stops at whichever limit comes first.
+
+    Args:
+        evaluations: (candidate, instance) pairs measured, cached ones not counted.
+        asks: trials that the optimizer asks for, whether they measure anything new or not. Cached
+            evaluations are free, so an optimizer that repeats itself is stopped by this.
+        llm_calls: requests sent to a model, retries included.
+        tokens: prompt and completion tokens together.
+        usd: US dollars, by the prices known for the model.
+        seconds: wall time from the start of the run.
+    """
+
+    evaluations: int | None = None
+    asks: int | None = None
+    llm_calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.limits().items():
+            if limit < 0:
+                raise UsageError(f"budget `{name}` is {limit}; expected 0 or more")
+
+    def limits(self) -> dict[str, float]:
+        """The limits that are set, by resource."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+
+
+class Ledger:
+    """What was spent against a `Budget`. Safe to share between threads.
+
+    `hold` sets resources aside (for the final test, say): `reserve` cannot touch them, a
+    reservation with `held=True` draws on them first.
+    """
+
+    def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.budget = budget
+        self._limits = budget.limits()
+        self._clock = clock
+        self._started = clock()
+        self._lock = threading.Lock()
+        self._spent: dict[str, float] = {}
+        self._reserved: dict[str, float] = {}
+        self._held: dict[str, float] = {}
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What was spent so far, by resource, `seconds` included."""
+        with self._lock:
+            return {**self._spent, "seconds": self._clock() - self._started}
+
+    def left(self, resource: Resource, *, held: bool = False) -> float:
+        """What can still be reserved of `resource`; infinite where no limit is set."""
+        with self._lock:
+            return self._left(resource, held)
+
+    def _left(self, resource: str, held: bool) -> float:
+        limit = self._limits.get(resource)
+        if limit is None:
+            return float("inf")
+        if resource == "seconds":
+            return limit - (self._clock() - self._started)
+        used = self._spent.get(resource, 0) + self._reserved.get(resource, 0)
+        return limit - used - (0 if held else self._held.get(resource, 0))
+
+    def reserve(self, *, held: bool = False, **amounts: float) -> Reservation:
+        """Sets `amounts` aside, by resource, all or none.
+
+        Raises:
+            BudgetExhausted: one of them does not fit, or the time is up.
+        """
+        with self._lock:
+            if self._left("seconds", held) <= 0:
+                raise BudgetExhausted(f"the time limit of {self._limits['seconds']:g} s is reached")
+            for resource, amount in amounts.items():
+                left = self._left(resource, held)
+                if amount > left:
+                    raise BudgetExhausted(
+                        f"budget `{resource}` has {max(left, 0):g} of {self._limits[resource]:g} left, "
+                        f"the next step needs {amount:g}"
+                    )
+            for resource, amount in amounts.items():
+                self._reserved[resource] = self._reserved.get(resource, 0) + amount
+                if held:
+                    self._held[resource] = max(0, self._held.get(resource, 0) - amount)
+        return Reservation(self, amounts)
+
+    def hold(self, **amounts: float) -> None:
+        """Replaces what is set aside for later, by resource."""
+        with self._lock:
+            self._held.update(amounts)
+
+    def _settle(self, reserved: Mapping[str, float], actual: Mapping[str, float]) -> None:
+        with self._lock:
+            for resource, amount in reserved.items():
+                self._reserved[resource] -= amount
+            for resource, amount in actual.items():
+                self._spent[resource] = self._spent.get(resource, 0) + amount
+
+
+class Reservation:
+    """Resources set aside by `Ledger.reserve`, to be settled once."""
+
+    def __init__(self, ledger: Ledger, amounts: Mapping[str, float]) -> None:
+        self._ledger = ledger
+        self._amounts: Mapping[str, float] | None = amounts
+
+    def settle(self, **actual: float) -> None:
+        """Books what the step really cost, and gives the rest back.
+
+        Raises:
+            UsageError: it was settled before.
+        """
+        if self._amounts is None:
+            raise UsageError("this reservation was settled before")
+        self._ledger._settle(self._amounts, actual)
+        self._amounts = None

@@ -1,0 +1,101 @@
+"""`agentopt run`: optimize a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentopt.adapters.pipeline import pipeline_task
+from agentopt.adapters.prompt import examples_task
+from agentopt.budget import Budget
+from agentopt.catalog import load_task
+from agentopt.cli.options import JsonOption, OutOption, console, print_json
+from agentopt.cli.progress import Progress
+from agentopt.errors import UsageError
+from agentopt.loop import DEFAULT_BUDGET, optimize
+from agentopt.task import Task
+
+
+@dataclass(frozen=True)
+class Files:
+    """Options of `run` for tasks from a user's own file."""
+
+    instances: Path | None
+    ids: str | None
+    attempts: int
+    examples: Path | None
+    start: str
+    scorer: str
+
+
+def run(
+    task: Annotated[
+        str, typer.Argument(help="A pack (folder, kind/name or name), or `modeling` or `prompt` with a file.")
+    ],
+    llm: Annotated[str | None, typer.Option(help="The optimizer's model, such as openai:gpt-5-mini.")] = None,
+    workflow_llm: Annotated[str | None, typer.Option(help="The workflow's own model, if another one.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="See `agentopt list optimizers`; greedy, or measure with --instances.")
+    ] = None,
+    proposer: Annotated[str, typer.Option(help="See `agentopt list proposers`.")] = "optoprime",
+    evaluations: Annotated[int | None, typer.Option(help="Budget: measurements.")] = None,
+    asks: Annotated[int | None, typer.Option(help="Budget: trials the optimizer asks for.")] = None,
+    llm_calls: Annotated[int | None, typer.Option(help="Budget: requests to models.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Budget: tokens.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Budget: wall time.")] = None,
+    instances: Annotated[Path | None, typer.Option(help="modeling: JSON Lines of problems in words.")] = None,
+    ids: Annotated[str | None, typer.Option(help="modeling: only these ids, separated by commas.")] = None,
+    attempts: Annotated[int, typer.Option(help="modeling: programs per problem, repairs included.")] = 3,
+    examples: Annotated[Path | None, typer.Option(help="prompt: JSON Lines with question and answer.")] = None,
+    start: Annotated[str, typer.Option(help="prompt: the instruction to begin with.")] = "Answer the question.",
+    scorer: Annotated[str, typer.Option(help="prompt: exact or last_line.")] = "exact",
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    workers: Annotated[int, typer.Option(help="Measurements under way at once.")] = 8,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Optimize a task, or measure a pipeline on a file of problems."""
+    optimizer = optimizer or ("measure" if instances is not None else "greedy")
+    files = Files(instances, ids, attempts, examples, start, scorer)
+    chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
+    limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
+    with Progress(quiet=as_json) as progress:
+        result = optimize(
+            chosen,
+            optimizer=optimizer,
+            proposer=proposer,
+            budget=limits if limits.limits() else DEFAULT_BUDGET,
+            llm=llm,
+            workflow_llm=workflow_llm,
+            seed=seed,
+            workers=workers,
+            out=out,
+            on_event=progress.event,
+        )
+    if as_json:
+        print_json(result.to_json())
+        return
+    console.print(str(result), markup=False)
+    if chosen.verifier is not None:
+        console.print(str(chosen.verify(result.best)), markup=False)
+    console.print(f"look: agentopt inspect {result.run}{'' if out == Path('runs') else f' --out {out}'}")
+
+
+def _task(name: str, files: Files, *, seed: int, is_measured: bool) -> Task:
+    if files.instances is not None:
+        if name != "modeling":
+            raise UsageError(f"--instances goes with `agentopt run modeling`, not with `{name}`")
+        ids = files.ids.split(",") if files.ids else None
+        return pipeline_task(files.instances, ids=ids, attempts=files.attempts, split="train" if is_measured else None)
+    if files.examples is not None:
+        if name != "prompt":
+            raise UsageError(f"--examples goes with `agentopt run prompt`, not with `{name}`")
+        named = f"prompt/{files.examples.stem}"
+        return examples_task(files.examples, name=named, start=files.start, scorer=files.scorer, seed=seed)
+    if name in ("modeling", "prompt"):
+        wanted = "--instances FILE" if name == "modeling" else "--examples FILE"
+        raise UsageError(f"`agentopt run {name}` needs {wanted}; or name a pack, see `agentopt list tasks`")
+    return load_task(name)

@@ -1,0 +1,61 @@
+"""`agentopt show`: one thing, whole."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentopt.catalog import find_pack
+from agentopt.cli.options import JsonOption, console, print_json
+from agentopt.errors import UsageError
+from agentopt.inspector import text
+from agentopt.inspector.view import view
+from agentopt.optimizers.named import plugins
+from agentopt.prompts import load_prompt
+from agentopt.shelf import shelf
+from agentopt.store.tracefile import read_trace
+
+KINDS = ("task", "trace", "prompt", "optimizer", "proposer")
+
+
+def show(
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
+    name: Annotated[str, typer.Argument(help="See `agentopt list`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one task, trace, prompt, optimizer or proposer."""
+    match kind:
+        case "task":
+            pack = find_pack(name)
+            _print({"folder": str(pack.folder), **pack.about}, as_json)
+        case "trace":
+            path = Path(name) if Path(name).is_file() else shelf("traces") / name
+            stored = read_trace(path)
+            if as_json:
+                print_json([s.event.model_dump(mode="json") for s in stored])
+            else:
+                console.print(text.summary(view(stored)))
+        case "prompt":
+            prompt = load_prompt(name)
+            _print({"name": prompt.name, "version": prompt.version, **prompt.sections}, as_json)
+        case "optimizer" | "proposer":
+            group: Any = f"{kind}s"
+            classes = plugins(group)
+            if name not in classes:
+                raise UsageError(f"there is no {kind} `{name}`; there are {', '.join(classes)}")
+            signature = str(inspect.signature(classes[name]))
+            _print({"name": name, "settings": signature, "about": inspect.getdoc(classes[name]) or ""}, as_json)
+        case _:
+            raise UsageError(f"cannot show a `{kind}`; one of {', '.join(KINDS)}")
+
+
+def _print(data: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+        return
+    for key, value in data.items():
+        shown = str(value)
+        console.print(f"{key}:\n{shown}\n" if "\n" in shown else f"{key}: {shown}", markup=False, soft_wrap=True)

@@ -1,0 +1,207 @@
+"""`@bundle`: one call of a function becomes one node."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from agentopt.errors import CodeError, UsageError
+from agentopt.graph.code import check_source, compiled, function_source, marked_source, signature_of, surroundings
+from agentopt.graph.node import Node, Parameter, Version, _leaf_of, _next_serial, make, note_failure, recorded
+from agentopt.graph.operation import Operation
+from agentopt.graph.scope import SCOPE, Scope
+from agentopt.graph.structure import ATOMIC, nodes_in, unwrapped
+from agentopt.sandbox.base import Sandbox
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Bundle(Generic[P, R]):
+    """A function whose calls are nodes. Made by `bundle`."""
+
+    def __init__(
+        self, function: Callable[P, R], *, trainable: bool, sandbox: Sandbox | Literal["default"] | None
+    ) -> None:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise UsageError(f"`{function.__qualname__}` is a generator; bundle a function that returns a list")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.operation = Operation(function.__name__, function, doc=inspect.getdoc(function) or "")
+        self.code: Parameter | None = None
+        self.sandbox = sandbox
+        if trainable and inspect.iscoroutinefunction(function):
+            raise UsageError(f"`{function.__qualname__}` is `async def`; only plain functions can be code parameters")
+        if trainable:
+            self._become_trainable(function_source(function))
+
+    def _become_trainable(self, source: str) -> None:
+        definition = ast.parse(source).body[0]
+        assert isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
+        name, signature = definition.name, signature_of(definition)
+
+        def check(proposed: object) -> None:
+            check_source(proposed, name, signature)
+
+        doc = f"defines `{name}{signature}`; the name and the arguments are fixed"
+        self.code = Parameter(source, name=name, kind="code", check=check, doc=doc)
+        self._start = source
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Calls the function on the arguments' values; the result is a node."""
+        inputs: list[Any] = []
+        values: list[Any] = []
+        for x in args if not kwargs else (*args, *kwargs.values()):
+            if type(x) is Node:
+                inputs.append(x)
+                values.append(x._value)
+            elif type(x) in ATOMIC:
+                inputs.append(x)
+                values.append(x)
+            else:
+                kept = _leaf_of(x)
+                inputs.append(kept)
+                values.append(unwrapped(kept))
+        call = _Call(self, tuple(inputs), tuple(kwargs))
+        cut = len(args)
+        function, named = call.function(), dict(zip(kwargs, values[cut:]))
+        if inspect.iscoroutinefunction(self.function):
+            return cast(R, call.awaited(function, values[:cut], named))
+        return cast(R, call.run(function, values[:cut], named))
+
+    @cached_property
+    def own_sandbox(self) -> Sandbox:
+        """Where replaced source runs outside a run that brings its own sandbox."""
+        if not isinstance(self.sandbox, str):
+            return cast(Sandbox, self.sandbox)
+        from agentopt.sandbox.local import LocalSandbox
+
+        return LocalSandbox()
+
+    def __repr__(self) -> str:
+        return f"<bundle {self.operation.name}{' (trainable)' if self.code else ''}>"
+
+
+class _Call:
+    """One call of a bundle: runs the body in a scope of its own, and records the node."""
+
+    __slots__ = ("bundle", "inputs", "keywords", "scope", "version")
+
+    def __init__(self, bundle: Bundle[Any, Any], inputs: tuple[Any, ...], keywords: tuple[str, ...]) -> None:
+        self.bundle = bundle
+        self.inputs = inputs
+        self.keywords = keywords
+        outer = SCOPE.get()
+        if outer is None:
+            self.scope = Scope(None, {}, None, True, _next_serial())
+        else:
+            self.scope = Scope(outer.trace, outer.overlay, outer.sandbox, outer.is_recording, _next_serial())
+        self.version: Version | None = bundle.code._leaf() if bundle.code else None
+
+    def function(self) -> Callable[..., Any]:
+        """The user's own function, or what runs the source that replaces it."""
+        if self.version is None or self.version._value == self.bundle._start:
+            return self.bundle.function
+        source, name = self.version._value, self.bundle.operation.name
+        if self.bundle.sandbox is None:
+            around = inspect.unwrap(self.bundle.function).__globals__
+            return compiled(source, name, f"<{name}>", around)
+        return self._sandboxed(source, name)
+
+    def _sandboxed(self, source: str, name: str) -> Callable[..., Any]:
+        sandbox = self.scope.sandbox or self.bundle.own_sandbox
+        before = surroundings(self.bundle.function)
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            outcome = sandbox.call(before + source, name, args, kwargs, filename=f"<{name}>")
+            if outcome.status == "ok":
+                return outcome.value
+            line = outcome.line - before.count("\n") if outcome.line else None
+            raise CodeError(f"{outcome.error}\n{marked_source(source, line, outcome.error)}")
+
+        return run
+
+    def run(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Node:
+        """Calls `function` and returns the node."""
+        token = SCOPE.set(self.scope)
+        try:
+            try:
+                value = function(*args, **kwargs)
+            finally:
+                SCOPE.reset(token)
+        except Exception as error:
+            note_failure(error, self._node(None))
+            raise
+        return recorded(self._node(value))
+
+    async def awaited(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Node:
+        """As `run`, for `async def`."""
+        token = SCOPE.set(self.scope)
+        try:
+            try:
+                value = await function(*args, **kwargs)
+            finally:
+                SCOPE.reset(token)
+        except Exception as error:
+            note_failure(error, self._node(None))
+            raise
+        return recorded(self._node(value))
+
+    def _node(self, value: Any) -> Node:
+        reads, made = self.scope.reads, self.scope.made
+        node = make(value if type(value) in ATOMIC else unwrapped(value), self.bundle.operation, self.inputs)
+        if self.keywords:
+            node.extra().keywords = self.keywords
+        if self.version is not None:
+            node.extra().hidden = (self.version,)
+        if type(value) not in ATOMIC:
+            reads = [*(reads or ()), *nodes_in(value)]
+        if reads:
+            since = cast(int, self.scope.since)
+            known = set(map(id, nodes_in(self.inputs)))
+            hidden = {id(n): n for n in reads if n.serial < since and id(n) not in known}
+            if hidden:
+                node.extra().hidden += tuple(hidden.values())
+        if made:
+            node.extra().inside = tuple(made)
+        return node
+
+
+@overload
+def bundle(function: Callable[P, R]) -> Callable[P, R]: ...
+@overload
+def bundle(
+    *, trainable: bool = False, sandbox: Sandbox | Literal["default"] | None = "default"
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def bundle(
+    function: Callable[..., Any] | None = None,
+    *,
+    trainable: bool = False,
+    sandbox: Sandbox | Literal["default"] | None = "default",
+) -> Any:
+    """Makes every call of a function one node of the graph.
+
+    The function gets plain values. Nodes that it reads by itself (through a closure, a global or
+    `self`) become inputs of the node too, and operations on nodes in its body become the inside of
+    the node. Works on functions, methods and `async def`. To type checkers the result is the function.
+
+    Args:
+        trainable: makes the function's source a code parameter, `bundle.code`. While the source is
+            the one written here, it runs as it is; any other source runs in the sandbox.
+        sandbox: where another source runs: `"default"` (a `LocalSandbox`, or the run's), a sandbox,
+            or `None` to run it in this process, which trusts whoever proposes it.
+
+    Raises:
+        UsageError: a generator; or trainable code without readable source, or `async def`.
+    """
+    if function is None:
+        return functools.partial(Bundle, trainable=trainable, sandbox=sandbox)
+    return Bundle(function, trainable=trainable, sandbox=sandbox)

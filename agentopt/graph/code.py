@@ -1,0 +1,110 @@
+"""Functions as parameters: their source, what may replace it, and how a replacement is run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import textwrap
+import types
+from collections.abc import Callable
+from typing import Any
+
+from agentopt.canonical import to_jsonable
+from agentopt.errors import CodeError, ProposalError, UsageError
+
+
+def function_source(function: Callable[..., Any]) -> str:
+    """Source of `function`, without indentation and decorators.
+
+    Raises:
+        UsageError: Python cannot find the source, or it is not a `def`.
+    """
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        definition = ast.parse(text).body[0]
+    except (OSError, TypeError, SyntaxError) as error:
+        raise UsageError(
+            f"the source of `{function.__qualname__}` cannot be read ({error}); define it with `def` in a file"
+        ) from None
+    if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        raise UsageError(f"`{function.__qualname__}` must be defined with `def` to be a code parameter")
+    return "".join(text.splitlines(keepends=True)[definition.lineno - 1 :]).rstrip() + "\n"
+
+
+def signature_of(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Argument names and kinds, as `(a, b, *, c)`; defaults and annotations do not count."""
+    arguments = ast.parse(f"def f({ast.unparse(definition.args)}): ...").body[0]
+    assert isinstance(arguments, ast.FunctionDef)
+    for argument in ast.walk(arguments.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    arguments.args.defaults, arguments.args.kw_defaults = [], [None] * len(arguments.args.kwonlyargs)
+    return f"({ast.unparse(arguments.args)})"
+
+
+def check_source(source: object, name: str, signature: str) -> None:
+    """Checks source text that is to replace the function `name`; helpers and imports around it are allowed.
+
+    Raises:
+        ProposalError: it does not parse, or does not define `name` with the same arguments.
+    """
+    if not isinstance(source, str):
+        raise ProposalError(f"code must be text, got {type(source).__name__}")
+    try:
+        module = ast.parse(source)
+    except SyntaxError as error:
+        marked = (error.text or "").rstrip()
+        raise ProposalError(f"the code does not parse: {error.msg} (line {error.lineno}: `{marked.strip()}`)") from None
+    found = [d for d in module.body if isinstance(d, (ast.FunctionDef, ast.AsyncFunctionDef)) and d.name == name]
+    if not found:
+        raise ProposalError(f"the code must define the function `{name}` at its top level")
+    if (got := signature_of(found[-1])) != signature:
+        raise ProposalError(f"the arguments of `{name}` are fixed: expected `{name}{signature}`, got `{name}{got}`")
+
+
+def surroundings(function: Callable[..., Any]) -> str:
+    """Source that gives a replacement the modules and plain constants which `function` reads from around it."""
+    lines = []
+    closure = inspect.getclosurevars(function)
+    for name, value in sorted({**closure.globals, **closure.nonlocals}.items()):
+        if isinstance(value, types.ModuleType):
+            lines.append(f"import {value.__name__} as {name}")
+        elif _is_literal(value):
+            lines.append(f"{name} = {value!r}")
+    return "".join(line + "\n" for line in lines)
+
+
+def _is_literal(value: object) -> bool:
+    try:
+        to_jsonable(value, strict=True)
+        return bool(ast.literal_eval(repr(value)) == value)
+    except (UsageError, ValueError, SyntaxError):
+        return False
+
+
+def compiled(source: str, name: str, filename: str, around: dict[str, Any]) -> Callable[..., Any]:
+    """The function `name` that `source` defines, compiled in this process, with `around` as its globals.
+
+    Tracebacks show its lines under `filename`.
+
+    Raises:
+        CodeError: executing the definitions failed.
+    """
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    space = dict(around)
+    try:
+        exec(compile(source, filename, "exec"), space)
+    except Exception as error:
+        raise CodeError(f"{type(error).__name__}: {error}") from error
+    function: Callable[..., Any] = space[name]
+    return function
+
+
+def marked_source(source: str, line: int | None, error: str) -> str:
+    """`source` with the failing line marked by the error."""
+    lines = source.rstrip().splitlines()
+    if line is None or not 1 <= line <= len(lines):
+        return "\n".join([*lines, f"# failed: {error}"])
+    lines[line - 1] += f"   # <-- {error}"
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""`@module`: classes that hold parameters, each under a stable dotted name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from agentopt.errors import UsageError
+from agentopt.graph.bundling import Bundle
+from agentopt.graph.node import Parameter
+
+C = TypeVar("C", bound=type)
+
+
+def module(cls: C) -> C:
+    """Marks a class as holding parameters in its attributes, lists, dicts and nested modules."""
+    cls.__agentopt_module__ = True  # type: ignore[attr-defined]
+    return cls
+
+
+def parameters_of(holder: object) -> dict[str, Parameter]:
+    """The parameters that `holder` reaches, by dotted name (`planner.prompts[0]`), in a stable order.
+
+    Args:
+        holder: a module's instance, a bundle, a parameter, or a list, tuple or dict of these.
+
+    Each parameter is listed once, under the first name that reaches it.
+    """
+    found: dict[int, tuple[str, Parameter]] = {}
+    for name, parameter in _walk(holder, "", ()):
+        found.setdefault(id(parameter), (name, parameter))
+    return dict(found.values())
+
+
+def _walk(x: object, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, Parameter]]:
+    if id(x) in above:
+        return
+    above = (*above, id(x))
+    if isinstance(x, Parameter):
+        yield name or x.name or "", x
+    elif isinstance(x, Bundle):
+        if x.code is not None:
+            yield name or x.code.name or "", x.code
+    elif isinstance(x, Mapping):
+        for key, member in x.items():
+            yield from _walk(member, f"{name}[{key!r}]", above)
+    elif isinstance(x, (list, tuple)):
+        for i, member in enumerate(x):
+            yield from _walk(member, f"{name}[{i}]", above)
+    elif getattr(type(x), "__agentopt_module__", False):
+        members = {**{k: v for k, v in vars(type(x)).items() if isinstance(v, Bundle)}, **vars(x)}
+        for key, member in members.items():
+            yield from _walk(member, f"{name}.{key}" if name else key, above)
+
+
+def named(parameters: object) -> dict[str, Parameter]:
+    """Parameters by the names that proposals use.
+
+    Args:
+        parameters: a mapping by name, a sequence of parameters or bundles, or whatever
+            `parameters_of` takes.
+
+    Raises:
+        UsageError: none is found, or two have the same name.
+    """
+    if isinstance(parameters, (list, tuple)):
+        by_name: dict[str, Parameter] = {}
+        for one in parameters:
+            for name, parameter in parameters_of(one).items():
+                if by_name.setdefault(name, parameter) is not parameter:
+                    raise UsageError(f"two parameters are called `{name}`; give each a name of its own")
+    else:
+        by_name = parameters_of(parameters)
+    if not by_name:
+        raise UsageError(
+            "there is no parameter to optimize; wrap a value in agentopt.Parameter, or use @bundle(trainable=True)"
+        )
+    return by_name
+
+
+def parameters_used_by(function: Any) -> dict[str, Parameter]:
+    """Parameters that a workflow's code can reach through globals, closures and the functions it names.
+
+    Looks at names, does not run anything: parameters, trainable bundles, modules, and functions of the
+    same file that use them, in order of appearance.
+    """
+    found: dict[int, tuple[str, Parameter]] = {}
+    entered: set[int] = set()
+    _collect(function, found, entered)
+    return dict(found.values())
+
+
+def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[int]) -> None:
+    if id(x) in entered:
+        return
+    entered.add(id(x))
+    for name, parameter in parameters_of(x).items():
+        found.setdefault(id(parameter), (parameter.name or name, parameter))
+    holder = getattr(x, "__self__", None)
+    if holder is not None:
+        _collect(holder, found, entered)
+    function: Any = x
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    cells = dict(zip(code.co_freevars, function.__closure__ or ()))
+    for name in (*code.co_names, *code.co_freevars):
+        try:
+            value = cells[name].cell_contents if name in cells else function.__globals__[name]
+        except (KeyError, ValueError):  # a builtin, an attribute's name, or a cell not filled yet
+            continue
+        same_file = getattr(value, "__module__", None) == function.__module__
+        if isinstance(value, (Parameter, Bundle)) or same_file or hasattr(type(value), "__agentopt_module__"):
+            _collect(value, found, entered)

@@ -1,0 +1,99 @@
+"""The one context variable: what is being traced here, in this thread or task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from agentopt.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentopt.graph.node import Node, Parameter, Version
+    from agentopt.graph.tracing import Trace
+    from agentopt.sandbox.base import Sandbox
+
+
+class Scope:
+    """What holds for operations that run now.
+
+    Scopes are never changed after they were entered, except for the two lists of a running bundle.
+
+    Attributes:
+        trace: the workflow run being recorded, `None` outside `@trace`.
+        overlay: values that parameters have here, instead of their own (a candidate being measured).
+        sandbox: where code parameters run that differ from the user's own source; `None` for the default.
+        is_recording: False inside `stop_tracing()`.
+        since: serial at which the running bundle began; nodes from then on are inside it.
+        reads: nodes read in the running bundle's body; `None` outside bundles.
+        made: nodes made in the running bundle's body.
+    """
+
+    __slots__ = ("is_recording", "made", "overlay", "reads", "sandbox", "since", "trace")
+
+    def __init__(
+        self,
+        trace: Trace | None,
+        overlay: Mapping[Parameter, Version],
+        sandbox: Sandbox | None,
+        is_recording: bool = True,
+        since: int | None = None,
+    ) -> None:
+        self.trace = trace
+        self.overlay = overlay
+        self.sandbox = sandbox
+        self.is_recording = is_recording
+        self.since = since
+        self.reads: list[Node] | None = None if since is None else []
+        self.made: list[Node] | None = None if since is None else []
+
+
+SCOPE: ContextVar[Scope | None] = ContextVar("agentopt_scope", default=None)
+
+
+def child_scope(**changes: Any) -> Scope:
+    """A scope like the current one except for `changes`, outside any bundle."""
+    scope = SCOPE.get()
+    settings: dict[str, Any] = {"trace": None, "overlay": {}, "sandbox": None, "is_recording": True}
+    if scope is not None:
+        settings = {name: getattr(scope, name) for name in settings}
+    return Scope(**{**settings, **changes})
+
+
+def active_sandbox() -> Sandbox:
+    """The sandbox of the run that measures this workflow.
+
+    Raises:
+        UsageError: nothing is being measured here; use `agentopt.optimize`, or open a `LocalSandbox`.
+    """
+    scope = SCOPE.get()
+    if scope is None or scope.sandbox is None:
+        raise UsageError("no run is measuring this workflow, so it has no sandbox; open a LocalSandbox yourself")
+    return scope.sandbox
+
+
+@contextmanager
+def stop_tracing() -> Iterator[None]:
+    """Operations inside give plain values' nodes without history; nests, and is local to this thread or task."""
+    token = SCOPE.set(child_scope(is_recording=False))
+    try:
+        yield
+    finally:
+        SCOPE.reset(token)
+
+
+@contextmanager
+def bound(values: Mapping[Parameter, Any], *, sandbox: Sandbox | None = None) -> Iterator[None]:
+    """Gives parameters other values inside, in this thread or task only; how a candidate is measured."""
+    from agentopt.graph.node import Version
+
+    scope = SCOPE.get()
+    overlay = dict(scope.overlay) if scope else {}
+    overlay.update({parameter: Version(value, parameter) for parameter, value in values.items()})
+    changes: dict[str, Any] = {"overlay": overlay} | ({"sandbox": sandbox} if sandbox else {})
+    token = SCOPE.set(child_scope(**changes))
+    try:
+        yield
+    finally:
+        SCOPE.reset(token)

@@ -1,0 +1,157 @@
+"""`@trace`: one run of a workflow becomes one `Trace`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError
+from agentopt.graph.node import Node, make
+from agentopt.graph.operation import GATHER, Operation
+from agentopt.graph.scope import SCOPE, child_scope
+from agentopt.graph.structure import contains_node, unwrapped
+from agentopt.graph.subgraph import ancestors
+
+
+@dataclass(frozen=True)
+class Escape:
+    """A place where a value left the graph, so that what follows depends on it unseen."""
+
+    node: Node
+    how: str
+    file: str
+    line: int
+
+
+class Trace:
+    """One run of a workflow.
+
+    Attributes:
+        name: the workflow's.
+        output: node of what the workflow returned; where it failed, the node that failed.
+        escapes: where values left the graph, in order.
+        failures: exceptions and the nodes that raised them, in order, those caught by the workflow too.
+    """
+
+    def __init__(self, name: str, *, is_strict: bool = False) -> None:
+        self.name = name
+        self.is_strict = is_strict
+        self.output: Node = Node(None)
+        self.escapes: list[Escape] = []
+        self.failures: list[tuple[Exception, Node]] = []
+
+    @property
+    def value(self) -> Any:
+        """What the workflow returned, as plain Python; `None` where it failed."""
+        return self.output._value
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception that ended the workflow, if one did."""
+        return self.output.error
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Everything the output was computed from, in order of creation, the output last."""
+        return ancestors(self.output)
+
+    def backward(self, feedback: object) -> None:
+        """Propagates feedback on the output (or on the failure) to the parameters; see `Node.backward`."""
+        self.output.backward(feedback)
+
+    def note_escape(self, node: Node, how: str, file: str, line: int) -> None:
+        """Notes that `node` left the graph at `file:line`."""
+        self.escapes.append(Escape(node, how, file, line))
+
+    def finish(self, returned: Any, workflow: Operation) -> None:
+        """Sets the output from what the workflow returned.
+
+        A plain value that the workflow computed outside the graph depends on whatever escaped.
+        """
+        if isinstance(returned, Node):
+            self.output = returned._leaf()
+        elif contains_node(returned):
+            kept = unwrapped(returned, keep=lambda node: node._leaf())
+            self.output = make(unwrapped(returned), GATHER, (kept,))
+        else:
+            self.output = make(returned, workflow, tuple({id(e.node): e.node for e in self.escapes}.values()))
+
+    def fail(self, error: Exception, workflow: Operation) -> None:
+        """Sets the output to the node that raised `error`.
+
+        An exception of the workflow's own lines depends on the values that escaped, and on the last failure.
+        """
+        for raised, node in self.failures:
+            if raised is error:
+                self.output = node
+                return
+        seen = [e.node for e in self.escapes] + [node for raised, node in self.failures if raised is error.__cause__]
+        self.output = make(None, workflow, tuple({id(node): node for node in seen}.values()))
+        self.output.extra().error = error
+
+    def __repr__(self) -> str:
+        shown = f"failed: {self.error!r}" if self.error else repr(self.value)
+        return f"Trace({self.name}: {shown}, {len(self.nodes)} nodes, {len(self.escapes)} escapes)"
+
+
+class TracedWorkflow:
+    """A workflow whose calls return a `Trace`. Made by `trace`."""
+
+    def __init__(self, function: Callable[..., Any], *, is_strict: bool) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.is_strict = is_strict
+        self.operation = Operation(function.__name__, function, doc=inspect.getdoc(function) or "")
+        self.is_async = inspect.iscoroutinefunction(function)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the workflow. Returns its `Trace`, or an awaitable of it for `async def`."""
+        trace = Trace(self.operation.name, is_strict=self.is_strict)
+        return self._awaited(trace, args, kwargs) if self.is_async else self._run(trace, args, kwargs)
+
+    def _run(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+        token = SCOPE.set(child_scope(trace=trace))
+        try:
+            trace.finish(self.function(*args, **kwargs), self.operation)
+        except (StrictTraceError, RunError, EnvironmentProblem):
+            raise
+        except Exception as error:  # noqa: BLE001  a workflow's failure is data
+            trace.fail(error, self.operation)
+        finally:
+            SCOPE.reset(token)
+        return trace
+
+    async def _awaited(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+        token = SCOPE.set(child_scope(trace=trace))
+        try:
+            trace.finish(await self.function(*args, **kwargs), self.operation)
+        except (StrictTraceError, RunError, EnvironmentProblem):
+            raise
+        except Exception as error:  # noqa: BLE001  a workflow's failure is data
+            trace.fail(error, self.operation)
+        finally:
+            SCOPE.reset(token)
+        return trace
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.operation.name}>"
+
+
+def trace(function: Callable[..., Any] | None = None, *, strict: bool = False) -> Any:
+    """Makes every call of a workflow return a `Trace` of that run.
+
+    Inside, a failing operation is recorded with its exception; a workflow that ends in an exception
+    gives a trace whose output is the node that failed, so feedback can be given on it.
+
+    Args:
+        strict: raise `StrictTraceError` where a value leaves the graph (a branch on a node, `int(node)`).
+    """
+    if function is None:
+        return functools.partial(TracedWorkflow, is_strict=strict)
+    return TracedWorkflow(function, is_strict=strict)

@@ -1,0 +1,265 @@
+"""Every exchange with a model: reserved before it is made, settled and handed on after."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from agentopt.budget import Ledger, Reservation
+from agentopt.canonical import canonical, from_jsonable, to_jsonable
+from agentopt.errors import BudgetExhausted, UsageError
+from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
+from agentopt.llm.failures import certainly_free
+from agentopt.llm.price import Price, Priced
+from agentopt.llm.retrying import RetryingLLM
+
+ExchangeRole = Literal["optimizer", "workflow"]
+
+DEFAULT_MAX_TOKENS = 4096
+"""Completion tokens reserved for a request that names no number, where tokens or dollars are limited."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One attempt to get an answer from a model.
+
+    Args:
+        request: what was sent.
+        reply: what came back; `None` where the attempt failed.
+        error: the failure's message, empty where there is a reply.
+        error_kind: the failure's class, such as `Transient`; empty where there is a reply.
+        role: who asked.
+        where: plain data that says for what: candidate, instance, step …
+    """
+
+    request: Request
+    reply: Reply | None = None
+    error: str = ""
+    error_kind: str = ""
+    role: ExchangeRole = "workflow"
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The exchange as JSON data; what a record holds."""
+        return {
+            "request": self.request.to_json(),
+            "reply": None if self.reply is None else asdict(self.reply),
+            "error": self.error,
+            "error_kind": self.error_kind,
+            "role": self.role,
+            "where": to_jsonable(dict(self.where)),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Exchange:
+        """Reads what `to_json` wrote, ignoring fields of the exchange and its reply that it does not know."""
+        reply = data.get("reply")
+        if reply is not None:
+            reply = Reply(**{**_known(Reply, reply), "usage": Usage(**_known(Usage, reply.get("usage", {})))})
+        return cls(
+            **{
+                **_known(cls, data),
+                "request": Request.from_json(data["request"]),
+                "reply": reply,
+                "where": from_jsonable(data.get("where", {})),
+            }
+        )
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {key: value for key, value in data.items() if key in names}
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """An `LLM` that wants to know for what it is asked, such as `ReplayedLLM`.
+
+    `labelled` gives a copy for `where`, in place of any label it had; what it holds is shared.
+    """
+
+    def labelled(self, **where: Any) -> LLM: ...
+
+
+class _InFlight(threading.Condition):
+    """How many attempts one `RecordedLLM` and its labelled copies have under way."""
+
+    count = 0
+
+
+class RecordedLLM:
+    """`inner`, with every attempt reserved in a ledger and handed on as an `Exchange`.
+
+    `RetryingLLM(RecordedLLM(OpenAILLM(…)))` is the order: what retries goes outside.
+
+    Where the budget limits `tokens` or `usd`, an upper bound is reserved: one token per UTF-8 byte
+    of the messages, plus `max_tokens`. A request without `max_tokens`, or with more than is left,
+    gets what is left, at most 4096; it is recorded as it was sent. When only attempts under way
+    stand in the way, their end is awaited. An attempt that may have been billed although no reply
+    arrived is booked with its upper bound; `usd` and `tokens` are then safe, but pessimistic.
+
+    Args:
+        inner: makes one attempt per call.
+        ledger: what is spent is booked here.
+        on_exchange: gets every attempt, failed ones too, in the thread that made it, before
+            `complete` returns; what it raises, `complete` raises.
+        role: recorded with every exchange.
+        where: recorded with every exchange.
+        held: draw on what the ledger holds for later.
+
+    Raises:
+        UsageError: `inner` retries by itself, or the budget limits `usd` and `inner` has no price.
+    """
+
+    def __init__(
+        self,
+        inner: LLM,
+        *,
+        ledger: Ledger,
+        on_exchange: Callable[[Exchange], None],
+        role: ExchangeRole,
+        where: Mapping[str, Any] | None = None,
+        held: bool = False,
+    ) -> None:
+        if isinstance(inner, RetryingLLM):
+            raise UsageError(f"`{inner.name}` retries inside of RecordedLLM, so attempts would go uncounted; swap them")
+        self._price = inner.price if isinstance(inner, Priced) else None
+        if ledger.budget.usd is not None and self._price is None:
+            raise UsageError(f"the budget limits `usd`, but `{inner.name}` has no price; give it `price=Price(…)`")
+        self._where = dict(where or {})
+        self._inner = inner.labelled(**self._where) if isinstance(inner, Labelled) else inner
+        self._ledger = ledger
+        self._on_exchange = on_exchange
+        self._role: ExchangeRole = role
+        self._held = held
+        self._in_flight = _InFlight()
+        self._spent: dict[str, float] = {"llm_calls": 0}
+
+    def labelled(self, **where: Any) -> RecordedLLM:
+        """A copy that adds `where` to its exchanges and counts its own calls; ledger and model are shared."""
+        copy = RecordedLLM(
+            self._inner,
+            ledger=self._ledger,
+            on_exchange=self._on_exchange,
+            role=self._role,
+            where={**self._where, **where},
+            held=self._held,
+        )
+        copy._in_flight = self._in_flight
+        return copy
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def answered_by(self) -> str:
+        return self._inner.answered_by
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self._inner.capabilities
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What was booked through this copy, by resource; `llm_calls` counts failed attempts too, refused ones not."""
+        with self._in_flight:
+            return dict(self._spent)
+
+    def complete(self, request: Request) -> Reply:
+        """The reply of one attempt.
+
+        Raises:
+            BudgetExhausted: the attempt does not fit what is left; nothing was sent.
+            UsageError: the budget limits `usd` and the reply does not say what it cost.
+        """
+        sent, reserved, reservation = self._reserve(request)
+        try:
+            reply = self._inner.complete(sent)
+        except BaseException as error:
+            self._settle(reservation, {"llm_calls": 1} if certainly_free(error) else reserved)
+            if isinstance(error, Exception):  # an interrupt ends the run: there is nothing to replay
+                self._hand_on(Exchange(request=sent, error=str(error), error_kind=type(error).__name__))
+            raise
+        self._settle(reservation, _booked(reply.usage, reserved))
+        self._hand_on(Exchange(request=sent, reply=reply))
+        if "usd" in reserved and reply.usage.cost_usd is None:
+            raise UsageError(f"the budget limits `usd`, but a reply of `{self.name}` does not say what it cost")
+        return reply
+
+    def _hand_on(self, exchange: Exchange) -> None:
+        self._on_exchange(replace(exchange, role=self._role, where=self._where))
+
+    def _reserve(self, request: Request) -> tuple[Request, Mapping[str, float], Reservation]:
+        with self._in_flight:
+            while True:
+                sent, amounts = self._fit(request)
+                is_cut = "tokens" in amounts or "usd" in amounts
+                is_cut = is_cut and sent.max_tokens != (request.max_tokens or DEFAULT_MAX_TOKENS)
+                if is_cut and self._in_flight.count and self._may_send_later():
+                    self._in_flight.wait()
+                    continue
+                try:
+                    reservation = self._ledger.reserve(held=self._held, **amounts)
+                except BudgetExhausted:
+                    if self._fit(request) == (sent, amounts):
+                        raise
+                    continue  # another user of the ledger was faster; look again at what is left
+                self._in_flight.count += 1
+                return sent, amounts, reservation
+
+    def _may_send_later(self) -> bool:
+        left = self._ledger.left
+        return left("llm_calls", held=self._held) >= 1 and left("seconds", held=self._held) > 0
+
+    def _settle(self, reservation: Reservation, actual: Mapping[str, float]) -> None:
+        with self._in_flight:
+            reservation.settle(**actual)
+            for resource, amount in actual.items():
+                self._spent[resource] = self._spent.get(resource, 0) + amount
+            self._in_flight.count -= 1
+            self._in_flight.notify_all()
+
+    def _fit(self, request: Request) -> tuple[Request, dict[str, float]]:
+        """The request that fits what is left, and what it can cost at most."""
+        budget = self._ledger.budget
+        amounts: dict[str, float] = {"llm_calls": 1}
+        if budget.tokens is None and budget.usd is None:
+            return request, amounts
+        prompt = prompt_bound(request)
+        room = self._ledger.left("tokens", held=self._held) - prompt
+        if self._price is not None:
+            room = min(room, _affordable(self._price, self._ledger.left("usd", held=self._held), prompt))
+        wanted = request.max_tokens or DEFAULT_MAX_TOKENS
+        max_tokens = wanted if wanted <= room else max(1, int(min(room, DEFAULT_MAX_TOKENS)))
+        if budget.tokens is not None:
+            amounts["tokens"] = prompt + max_tokens
+        if budget.usd is not None and self._price is not None:
+            amounts["usd"] = self._price.usd(prompt, max_tokens)
+        return replace(request, max_tokens=max_tokens), amounts
+
+
+def prompt_bound(request: Request) -> int:
+    """More prompt tokens than any byte-level tokenizer makes of `request`: its UTF-8 bytes, plus an
+    allowance for what a server's chat template puts around messages and schema."""
+    total = 64 + sum(16 + len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
+    if request.schema is not None:
+        total += 512 + len(canonical(request.schema).encode("utf-8", "surrogatepass"))
+    return total
+
+
+def _affordable(price: Price, usd: float, prompt_tokens: int) -> float:
+    """Completion tokens that `usd` pays for after the prompt; the last one is given up to rounding."""
+    left = usd - price.usd(prompt_tokens, 0)
+    if price.completion_usd_per_mtok == 0:
+        return float("inf") if left >= 0 else 0
+    return left * 1_000_000 / price.completion_usd_per_mtok - 1
+
+
+def _booked(usage: Usage, reserved: Mapping[str, float]) -> dict[str, float]:
+    is_counted = usage.prompt_tokens is not None and usage.completion_tokens is not None
+    tokens = usage.tokens if is_counted else reserved.get("tokens", usage.tokens)
+    usd = usage.cost_usd if usage.cost_usd is not None else reserved.get("usd")
+    return {"llm_calls": 1, "tokens": tokens} | ({} if usd is None else {"usd": usd})

@@ -1,0 +1,148 @@
+"""`optimize()`: ask, measure, keep, under one budget, with everything written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from agentopt.budget import Budget
+from agentopt.errors import UsageError
+from agentopt.events import (
+    Event,
+    Exchanged,
+    RunStarted,
+)
+from agentopt.instance import as_instances, read_jsonl
+from agentopt.llm.base import LLM
+from agentopt.llm.recorded import Exchange, ExchangeRole
+from agentopt.llm.replayed import ReplayedLLM, ReplayMode
+from agentopt.llm.resolve import resolve
+from agentopt.optimizers.base import Optimizer
+from agentopt.optimizers.named import make_optimizer
+from agentopt.prompts import load_prompt
+from agentopt.proposers.base import Proposer, settings_of
+from agentopt.result import Result
+from agentopt.run import Run, Settings
+from agentopt.sandbox.base import Sandbox
+from agentopt.sandbox.local import LocalSandbox
+from agentopt.store.sqlite import Store
+from agentopt.store.tracefile import read_trace
+from agentopt.task import Task, as_task
+
+DEFAULT_BUDGET = Budget(asks=30)
+
+
+def optimize(
+    workflow: Any,
+    *,
+    examples: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    feedback: Callable[..., Any] | None = None,
+    parameters: object = None,
+    objective: str = "",
+    target: float | None = None,
+    optimizer: str | Mapping[str, Any] | Optimizer = "greedy",
+    proposer: str | Mapping[str, Any] | Proposer = "optoprime",
+    budget: Budget = DEFAULT_BUDGET,
+    llm: str | LLM | None = None,
+    workflow_llm: str | LLM | None = None,
+    sandbox: Sandbox | None = None,
+    out: str | Path | None = "runs",
+    seed: int = 0,
+    workers: int = 8,
+    on_event: Callable[[Event], None] | None = None,
+) -> Result:
+    """Improves a workflow's parameters from feedback, and returns what was found.
+
+    The workflow is not changed; `result.apply()` gives it the best values.
+
+    Args:
+        workflow: a function (with `@trace` or without), or a `Task`, which brings the next five settings itself.
+        examples: JSON Lines file or rows; fields named like the workflow's parameters are its inputs. `split`
+            (train, dev, test) is taken from the rows, or dealt at random; see `instance.as_instances`.
+        feedback: `feedback(output)` or `feedback(output, example)`; returns a score, words, or both.
+        parameters: what may change; found in the workflow's code where not given.
+        objective: what is to be achieved, in words for the optimizer.
+        target: a score that cannot be beaten; the search stops there.
+        optimizer: name, `{"name": …, setting: …}` or an `Optimizer`.
+        proposer: likewise, for the optimizers that take one.
+        budget: limits of the whole run, the final test included; never exceeded.
+        llm: the optimizer's model, as a specification such as `"openai:gpt-5-mini"` or an `LLM`.
+        workflow_llm: given to a workflow with a parameter called `llm`; the same as `llm` where not given.
+        sandbox: where code runs that a model wrote; a `LocalSandbox` where not given.
+        out: folder of the record, `agentopt.sqlite` in it; `None` keeps none.
+        seed: of all chance in the run.
+        workers: measurements under way at once.
+        on_event: called with every event, in the thread that makes it.
+
+    Raises:
+        UsageError: something given cannot work; nothing was run.
+        EnvironmentProblem: no key, no server; what was measured before is in the record.
+    """
+    if isinstance(workflow, Task):
+        task = workflow
+    else:
+        rows = read_jsonl(Path(examples)) if isinstance(examples, (str, Path)) else list(examples or ())
+        task = as_task(
+            workflow,
+            instances=as_instances(rows, seed=seed),
+            feedback=feedback,
+            parameters=parameters,
+            objective=objective,
+            target=target,
+        )
+    settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
+    with ExitStack() as stack:
+        models = _models(task, llm, workflow_llm)
+        _check(task, settings, models)
+        owned = sandbox or stack.enter_context(LocalSandbox(preload=task.preload))
+        store = stack.enter_context(Store(Path(out) / "agentopt.sqlite")) if out is not None else None
+        return Run(task, settings, models, owned, store, on_event).result()
+
+
+def _models(task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None) -> dict[ExchangeRole, LLM]:
+    """The models by role. The same one serves both, except that a replay keeps its roles apart."""
+    models: dict[ExchangeRole, LLM] = {}
+    if llm is not None:
+        models["optimizer"] = open_model(llm, "optimizer")
+    spec = workflow_llm if workflow_llm is not None else llm
+    if spec is not None and task.needs_llm:
+        is_same = spec is llm and not (isinstance(spec, str) and spec.startswith("replay:"))
+        models["workflow"] = models["optimizer"] if is_same else open_model(spec, "workflow")
+    return models
+
+
+def open_model(spec: str | LLM, role: ExchangeRole, *, mode: ReplayMode = "strict") -> LLM:
+    """The model that `spec` names; `replay:<trace file>` answers from what was recorded for `role`."""
+
+    def replay(path: str) -> LLM:
+        events = [stored.event for stored in read_trace(Path(path))]
+        exchanges = [Exchange.from_json(e.exchange) for e in events if isinstance(e, Exchanged)]
+        header = events[0]
+        assert isinstance(header, RunStarted)
+        answered = header.answered_by
+        return ReplayedLLM(exchanges, mode=mode, role=role, answered_by=answered, name=f"replay:{Path(path).name}")
+
+    return resolve(spec, schema_words=load_prompt("json_reply").fill(schema="{{schema}}"), replays=replay)
+
+
+def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -> None:
+    """Refuses what cannot work before anything is spent."""
+    needs = settings.optimizer.needs
+    model = models.get("optimizer")
+    if "llm" in needs and model is None:
+        name = settings_of(settings.optimizer)["name"]
+        raise UsageError(f"optimizer `{name}` asks a model; give `llm=`, such as llm='openai:gpt-5-mini'")
+    if model is not None and (missing := sorted(needs - {"llm"} - model.capabilities)):
+        raise UsageError(f"the optimizer needs a model with {missing}; `{model.name}` has {sorted(model.capabilities)}")
+    if task.needs_llm and "workflow" not in models:
+        raise UsageError(f"workflow `{task.workflow.operation.name}` asks for an `llm`; give `llm=` or `workflow_llm=`")
+    tests = sum(i.split == "test" for i in task.instances)
+    for name in ("evaluations", "llm_calls"):
+        limit = getattr(settings.budget, name)
+        if limit is not None and limit <= 2 * tests and (name == "evaluations" or task.needs_llm):
+            raise UsageError(
+                f"budget `{name}` is {limit}, and measuring the start and the best on {tests} test instances takes "
+                f"{2 * tests} already; raise it, or give fewer test instances"
+            )

@@ -1,0 +1,132 @@
+"""What a run found, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentopt.candidate import Candidate
+from agentopt.canonical import from_jsonable, to_jsonable
+from agentopt.errors import FormatError, UsageError
+from agentopt.selection.statistics import Interval
+from agentopt.space import Space
+
+RESULT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run found.
+
+    Args:
+        run: the run's id in its record.
+        best: the best candidate by dev score.
+        dev_start, dev_best: mean scores on dev (on train, where there is no dev), higher is better; the best one was
+            chosen for being high there, so it flatters. `None` where nothing has a score.
+        test_start, test_best: mean scores with 95 % intervals on the untouched test split; `None` without one.
+        test_gain: the difference on test, paired by instance, with its 95 % interval.
+        rates: mean of each further objective of the best candidate, over the instances of its dev score.
+        reason: why the search stopped.
+        spent: by resource, as in `Budget`.
+        candidates: how many were tried, the start included.
+        record: the file that holds the run, if one does.
+    """
+
+    run: str
+    task: str
+    start: Candidate
+    best: Candidate
+    dev_start: float | None
+    dev_best: float | None
+    test_start: Interval | None
+    test_best: Interval | None
+    test_gain: Interval | None
+    rates: Mapping[str, float]
+    reason: str
+    spent: Mapping[str, float]
+    candidates: int
+    record: Path | None = None
+    space: Space | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The best values, by parameter name."""
+        return self.best.values
+
+    def apply(self) -> None:
+        """Gives the workflow's parameters the best values, for good.
+
+        Raises:
+            UsageError: this result was read from a file, and knows no parameters; use `Space.set` or `Parameter.set`.
+        """
+        if self.space is None:
+            raise UsageError("a result read from a file has no workflow; set the parameters from `result.values`")
+        self.space.set(self.best.values)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON data."""
+        data = {name: getattr(self, name) for name in _PLAIN}
+        for name in ("start", "best", "test_start", "test_best", "test_gain"):
+            value = getattr(self, name)
+            data[name] = None if value is None else asdict(value)
+        data["record"] = str(self.record) if self.record else None
+        return {"agentopt_result": RESULT_VERSION} | {key: to_jsonable(value) for key, value in data.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Writes the result as JSON; `Result.load` reads it."""
+        Path(path).write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Reads what `save` wrote.
+
+        Raises:
+            FormatError: the file is not a result.
+        """
+        try:
+            return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise FormatError(f"{path}: not a result of agentopt: {error}") from None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """Reads what `to_json` wrote."""
+        if data.get("agentopt_result") != RESULT_VERSION:
+            raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {data.get('agentopt_result')!r}")
+        plain = {name: from_jsonable(data[name]) for name in _PLAIN}
+        for name in ("start", "best"):
+            plain[name] = Candidate(**from_jsonable(data[name]))
+        for name in ("test_start", "test_best", "test_gain"):
+            plain[name] = None if data[name] is None else Interval(**from_jsonable(data[name]))
+        return cls(**plain, record=Path(data["record"]) if data["record"] else None)
+
+    def __str__(self) -> str:
+        lines = [f"{self.task}: {self.candidates} candidates, stopped because {self.reason}"]
+        lines.append(f"  dev   {_score(self.dev_start)} -> {_score(self.dev_best)}")
+        if self.test_start and self.test_best and self.test_gain:
+            lines.append(f"  test  {_with_interval(self.test_start)} -> {_with_interval(self.test_best)}")
+            lines.append(f"        gain {_with_interval(self.test_gain)}, paired, n = {self.test_gain.count}")
+        if self.rates:
+            lines.append(
+                f"  rates {', '.join(f'{name} {rate:.3g}' for name, rate in self.rates.items())} (best, on dev)"
+            )
+        spent = ", ".join(f"{name} {amount:g}" for name, amount in self.spent.items() if name != "seconds" and amount)
+        lines.append(f"  spent {spent or 'nothing'}, {self.spent.get('seconds', 0):.1f} s; run {self.run}")
+        return "\n".join(lines)
+
+
+_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates")
+
+
+def _score(score: float | None) -> str:
+    return "no score" if score is None else f"{score:.6g}"
+
+
+def _with_interval(interval: Interval) -> str:
+    if not math.isfinite(interval.high - interval.low):
+        return f"{interval.mean:.3f} (no interval)"
+    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

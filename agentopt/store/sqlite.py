@@ -1,0 +1,159 @@
+"""The record: one SQLite file for all runs of a project.
+
+Events are rows of one append-only table; candidates, evaluations and exchanges are views of it. Every
+event is committed before `append` returns, so it survives the death of the process (WAL, synchronous
+NORMAL: only a power failure can lose the last ones). Any number of processes may read meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agentopt.errors import FormatError, UsageError
+from agentopt.events import KINDS, Event, read_event
+
+STORE_VERSION = 1
+_TABLES = """
+create table if not exists runs (run text primary key, started real not null, task text not null, header text not null);
+create table if not exists events (
+    run text not null, serial integer not null, time real not null, kind text not null, body text not null,
+    primary key (run, serial)
+) without rowid;
+create index if not exists events_by_kind on events (run, kind, serial);
+create view if not exists candidates as
+    select run, serial, json_extract(body, '$.candidate') as candidate, json_extract(body, '$.origin') as origin,
+           json_extract(body, '$.values') as "values" from events where kind = 'candidate_added';
+create view if not exists evaluations as
+    select run, serial, json_extract(body, '$.candidate') as candidate, json_extract(body, '$.instance') as instance,
+           json_extract(body, '$.split') as split, json_extract(body, '$.status') as status,
+           json_extract(body, '$.score') as score from events where kind = 'evaluated';
+create view if not exists exchanges as
+    select run, serial, json_extract(body, '$.exchange.role') as role,
+           json_extract(body, '$.exchange.reply.text') as reply from events where kind = 'exchanged';
+"""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One line of the list of runs."""
+
+    run: str
+    started: float
+    task: str
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event with its place in the run and when it was written (seconds since 1970, UTC)."""
+
+    serial: int
+    time: float
+    event: Event
+
+
+class Store:
+    """Runs in a SQLite file. One `Store` may be used from many threads.
+
+    Args:
+        path: the file; its folder is made if need be.
+        clock: seconds since 1970.
+
+    Raises:
+        UsageError: the file cannot be opened or written, or was written by a newer agentopt.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=None)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = normal")
+            (version,) = self._connection.execute("pragma user_version").fetchone()
+            if version > STORE_VERSION:
+                raise UsageError(
+                    f"`{path}` has version {version}; this agentopt reads up to {STORE_VERSION}: update it"
+                )
+            self._connection.executescript(f"{_TABLES} pragma user_version = {STORE_VERSION};")
+        except (sqlite3.Error, OSError) as error:
+            raise UsageError(f"cannot use `{path}` as a record: {error}") from error
+
+    def append(self, run: str, event: Event) -> int:
+        """Writes the next event of a run, and returns its serial, from 0, once it is safe.
+
+        Raises:
+            UsageError: the file cannot be written (disk full, no permission).
+        """
+        body = event.model_dump_json()
+        with self._lock:
+            try:
+                self._connection.execute("begin immediate")
+                row = self._connection.execute("select max(serial) from events where run = ?", (run,)).fetchone()
+                serial = 0 if row[0] is None else int(row[0]) + 1
+                now = self._clock()
+                if event.kind == "run_started":
+                    task = str(event.task.get("name", ""))
+                    self._connection.execute("insert into runs values (?, ?, ?, ?)", (run, now, task, body))
+                self._connection.execute(
+                    "insert into events values (?, ?, ?, ?, ?)", (run, serial, now, event.kind, body)
+                )
+                self._connection.execute("commit")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise UsageError(f"cannot write to `{self.path}`: {error}") from error
+        return serial
+
+    def runs(self) -> list[RunInfo]:
+        """All runs, oldest first."""
+        with self._lock:
+            rows = self._connection.execute("select run, started, task from runs order by started, rowid").fetchall()
+        return [RunInfo(*row) for row in rows]
+
+    def events(self, run: str, *kinds: str) -> Iterator[StoredEvent]:
+        """The run's events in order, of these kinds or of all.
+
+        Raises:
+            UsageError: there is no such run.
+            FormatError: an event does not have the format it should have.
+        """
+        wanted = kinds or tuple(sorted(KINDS))
+        marks = ",".join("?" * len(wanted))
+        query = f"select serial, time, body from events where run = ? and kind in ({marks}) order by serial"
+        with self._lock:
+            if not self._connection.execute("select 1 from runs where run = ?", (run,)).fetchone():
+                raise UsageError(f"`{self.path}` holds no run `{run}`; see `agentopt list runs`")
+            rows = self._connection.execute(query, (run, *wanted)).fetchall()
+        for serial, written, body in rows:
+            yield StoredEvent(serial, written, _parsed(body, f"{self.path}, run {run}, event {serial}"))
+
+    def close(self) -> None:
+        """Closes the file; everything appended is in it."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parsed(body: str, where: str) -> Event:
+    try:
+        data: Any = json.loads(body)
+        return read_event(data)
+    except ValueError as error:  # pydantic's ValidationError is one
+        raise FormatError(f"{where}: not a valid event: {error}") from None

@@ -1,0 +1,90 @@
+"""Trace files: one run as JSON Lines, to keep, to send, and to replay.
+
+The first line is `{"agentopt_trace": 1, …}`, each further line one event with its serial and time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from agentopt.errors import FormatError, UsageError
+from agentopt.events import KINDS, RunStarted, read_event
+from agentopt.store.sqlite import Store, StoredEvent
+
+TRACE_VERSION = 1
+
+
+def write_trace(path: Path, events: Iterable[StoredEvent]) -> None:
+    """Writes a run to a trace file, whole or not at all."""
+    lines = [json.dumps({"agentopt_trace": TRACE_VERSION})]
+    for stored in events:
+        body = stored.event.model_dump(mode="json", exclude_defaults=False)
+        lines.append(json.dumps({"serial": stored.serial, "time": stored.time, **body}, ensure_ascii=False))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_trace(path: Path) -> list[StoredEvent]:
+    """The events of a trace file. A torn last line, as a killed writer leaves it, is left out.
+
+    Raises:
+        UsageError: the file cannot be read.
+        FormatError: it is not a trace, or a line is not an event; the message starts with `file:line`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read trace `{path}`: {error}") from None
+    lines = text.splitlines()
+    header = _object(lines[0] if lines else "", path, 1)
+    version = header.get("agentopt_trace")
+    if version != TRACE_VERSION:
+        raise FormatError(
+            f'{path}:1: expected {{"agentopt_trace": {TRACE_VERSION}}}, got {lines[0][:80] if lines else "nothing"!r}'
+        )
+    events = []
+    for number, line in enumerate(lines[1:], 2):
+        if number == len(lines) and not text.endswith("\n"):
+            break
+        row = _object(line, path, number)
+        if row.get("kind") not in KINDS:
+            continue
+        try:
+            events.append(StoredEvent(int(row["serial"]), float(row["time"]), read_event(row)))
+        except (ValueError, KeyError) as error:
+            raise FormatError(f"{path}:{number}: not a valid event: {error}") from None
+    if not events or not isinstance(events[0].event, RunStarted):
+        raise FormatError(f"{path}:2: the first event of a trace must be `run_started`")
+    return events
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from None
+    if not isinstance(row, dict):
+        raise FormatError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+    return row
+
+
+def read_run(reference: str, store_path: Path) -> list[StoredEvent]:
+    """The events of a run, given as a trace file, a run id, or `last`.
+
+    Raises:
+        UsageError: there is no such file or run.
+    """
+    if reference.endswith(".jsonl") or Path(reference).is_file():
+        return read_trace(Path(reference))
+    if not store_path.is_file():
+        raise UsageError(f"no run `{reference}`: there is no file of that name, and no record at `{store_path}`")
+    with Store(store_path) as store:
+        runs = store.runs()
+        if reference == "last" and runs:
+            reference = runs[-1].run
+        return list(store.events(reference))
