@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from agentopt.errors import BudgetExhausted, UsageError
 
 Resource = Literal["evaluations", "asks", "llm_calls", "tokens", "usd", "seconds"]
+_RESOURCES = get_args(Resource)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
-            if limit < 0:
+            if not limit >= 0:
                 raise UsageError(f"budget `{name}` is {limit}; expected 0 or more")
 
     def limits(self) -> dict[str, float]:
@@ -91,7 +92,11 @@ class Ledger:
 
         Raises:
             BudgetExhausted: one of them does not fit, or the time is up.
+            UsageError: no such resource, or an amount below 0.
         """
+        for resource, amount in amounts.items():
+            if resource not in _RESOURCES or not amount >= 0:
+                raise UsageError(f"cannot reserve {amount} of `{resource}`; resources are {', '.join(_RESOURCES)}")
         with self._lock:
             if self._left("seconds", held) <= 0:
                 raise BudgetExhausted(f"the time limit of {self._limits['seconds']:g} s is reached")

@@ -127,8 +127,9 @@ class Archive:
         return self.candidates[self._by_values[key]]
 
     def record(self, evaluation: Evaluation) -> None:
-        """Enters an evaluation; a later one of the same pair replaces an unmeasured one."""
-        self._evaluations.setdefault(evaluation.candidate, {})[evaluation.instance] = evaluation
+        """Enters an evaluation. One that counts is never replaced; an unmeasured one is."""
+        if self.evaluation(evaluation.candidate, evaluation.instance) is None:
+            self._evaluations.setdefault(evaluation.candidate, {})[evaluation.instance] = evaluation
 
     def evaluation(self, candidate: int, instance: str) -> Evaluation | None:
         """The measurement of that pair, if there is one that counts."""

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from agentopt.errors import UsageError
@@ -55,7 +56,7 @@ def _write(value: object, strict: bool, where: str, above: tuple[int, ...]) -> J
         return {"$tuple": [_write(v, strict, f"{where}[{i}]", above) for i, v in enumerate(value)]}
     if isinstance(value, (set, frozenset)):
         members = [_write(v, strict, where, above) for v in value]
-        return {"$set": sorted(members, key=_dump)}
+        return {"$frozenset" if isinstance(value, frozenset) else "$set": sorted(members, key=_dump)}
     if type(value) is bytes:
         return {"$bytes": base64.b64encode(value).decode("ascii")}
     return _write_object(value, strict, where, above)
@@ -67,7 +68,7 @@ def _write_object(value: object, strict: bool, where: str, above: tuple[int, ...
         listed = value.tolist()
         if shape == ():
             return _write(listed, strict, where, above)
-        return {"$array": _write(listed, strict, where, above), "dtype": str(value.dtype)}
+        return {"$array": _write(listed, strict, where, above), "dtype": str(value.dtype), "shape": list(shape)}
     if strict:
         kind = type(value).__name__
         raise UsageError(f"{where} is a {kind}: only plain data can cross here (JSON, tuple, set, bytes, numpy)")
@@ -98,15 +99,23 @@ def from_jsonable(data: Json) -> Any:
             return tuple(from_jsonable(v) for v in members)
         case {"$set": members}:
             return {from_jsonable(v) for v in members}
+        case {"$frozenset": members}:
+            return frozenset(from_jsonable(v) for v in members)
         case {"$bytes": text}:
             return base64.b64decode(text)
         case {"$dict": pairs}:
             return {from_jsonable(k): from_jsonable(v) for k, v in pairs}
-        case {"$array": listed, "dtype": dtype}:
+        case {"$array": listed, "dtype": dtype, "shape": shape}:
             import numpy as np
 
-            return np.array(from_jsonable(listed), dtype=dtype)
+            return np.array(from_jsonable(listed), dtype=dtype).reshape(shape)
     return {k: from_jsonable(v) for k, v in data.items()}
+
+
+def known_fields(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of `data` that are fields of the dataclass `kind`; readers ignore what a newer writer added."""
+    names = {f.name for f in dataclasses.fields(kind)}
+    return {key: value for key, value in data.items() if key in names}
 
 
 def _dump(data: Json) -> str:
@@ -115,7 +124,18 @@ def _dump(data: Json) -> str:
 
 def canonical(value: object) -> str:
     """One line of JSON for `value`: keys sorted, no spaces, the same in every process."""
-    return _dump(to_jsonable(value))
+    return _dump(_unordered(to_jsonable(value)))
+
+
+def _unordered(data: Json) -> Json:
+    """`data` with the pairs of every `$dict` in one order, as `json` sorts the keys of ordinary ones."""
+    if isinstance(data, list):
+        return [_unordered(v) for v in data]
+    if not isinstance(data, dict):
+        return data
+    if "$dict" in data:
+        return {"$dict": sorted(map(_unordered, data["$dict"]), key=_dump)}
+    return {k: _unordered(v) for k, v in data.items()}
 
 
 def digest(value: object) -> str:

@@ -5,7 +5,8 @@ A package adds adapters with the entry-point group `agentopt.adapters`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -51,13 +52,17 @@ def find_pack(name: str) -> Pack:
     Raises:
         UsageError: there is none, or several have that name.
     """
-    if (Path(name) / "task.toml").is_file():
-        return read_pack(Path(name))
-    found = sorted(shelf("tasks").glob(f"{name}/task.toml" if "/" in name else f"*/{name}/task.toml"))
+    try:
+        if (Path(name) / "task.toml").is_file():
+            return read_pack(Path(name))
+    except OSError:  # no name a file can have
+        pass
+    known = [path.parent for path in sorted(shelf("tasks").glob("*/*/task.toml"))]
+    found = [folder for folder in known if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
     if len(found) == 1:
-        return read_pack(found[0].parent)
+        return read_pack(found[0])
     if found:
-        kinds = ", ".join(f"`{p.parent.parent.name}/{name}`" for p in found)
+        kinds = ", ".join(f"`{folder.parent.name}/{name}`" for folder in found)
         raise UsageError(f"`{name}` is in several places: {kinds}")
     raise UsageError(f"there is no task `{name}`; `agentopt list tasks` shows those there are")
 
@@ -82,12 +87,20 @@ def task_of_record(reference: Mapping[str, Any]) -> Task:
     """
     match reference:
         case {"kind": str(kind), "pack": str(name)}:
-            return load_task(str(reference.get("folder") or shelf("tasks") / kind / name))
+            return load_task(str(reference.get("folder") or f"{kind}/{name}"))
         case {"kind": "modeling", "instances": str(file), **settings}:
-            return pipeline_task(Path(file), **settings)
+            return _called(pipeline_task, Path(file), settings)
         case {"kind": "prompt", "examples": str(file), **settings}:
-            return examples_task(Path(file), **settings)
+            return _called(examples_task, Path(file), settings)
     raise UsageError(
         "this record is of a workflow in somebody's own code, so it cannot be run again from here; "
         "run that code with llm='replay:<trace>' instead"
     )
+
+
+def _called(make: Callable[..., Task], path: Path, settings: Mapping[str, Any]) -> Task:
+    try:
+        inspect.signature(make).bind(path, **settings)
+    except TypeError as error:
+        raise UsageError(f"a record of `{path}` has settings that this agentopt does not know: {error}") from None
+    return make(path, **settings)

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from agentopt.errors import UsageError
 
 
+class NaNScore(UsageError):
+    """A score is not a number; an output that gives one has failed."""
+
+
 @dataclass(frozen=True)
 class Feedback:
     """What is said about one output.
@@ -27,8 +31,21 @@ class Feedback:
     channels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.score is not None and math.isnan(self.score):
-            raise UsageError("feedback `score` is NaN; give None, or -inf for a failure")
+        if self.score is not None:
+            object.__setattr__(self, "score", _score(self.score))
+
+
+def _score(score: object) -> float:
+    """`score` as a float; numbers, bools, one-element arrays and nodes are taken."""
+    if isinstance(score, (str, bytes)) or not hasattr(score, "__float__"):
+        raise UsageError(f"feedback `score` must be a number, got {type(score).__name__}")
+    try:
+        number = float(score)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"feedback `score` must be a number, got {type(score).__name__}: {error}") from None
+    if math.isnan(number):
+        raise NaNScore("feedback `score` is NaN; give None, or -inf for a failure")
+    return number
 
 
 def as_feedback(said: object) -> Feedback:
@@ -43,16 +60,17 @@ def as_feedback(said: object) -> Feedback:
     match said:
         case Feedback():
             return said
-        case bool() | int() | float():
-            return Feedback(float(said))
         case str():
             return Feedback(text=said)
         case Exception():
-            return Feedback(-math.inf, f"{type(said).__name__}: {said}".rstrip(": "))
-        case (bool() | int() | float() as score, str() as text):
-            return Feedback(float(score), text)
-    if hasattr(said, "__float__") and not hasattr(said, "__len__"):  # numpy and torch scalars
-        return Feedback(float(said))
+            text = f"{type(said).__name__}: {said}" if str(said) else type(said).__name__
+            return Feedback(-math.inf, text)
+        case (None, str() as text):
+            return Feedback(text=text)
+        case (score, str() as text):
+            return Feedback(_score(score), text)
+    if hasattr(said, "__float__"):
+        return Feedback(_score(said))
     raise UsageError(
         f"feedback must be a Feedback, a number, a string, an exception or (score, text); got {type(said).__name__}"
     )

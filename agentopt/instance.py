@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -30,16 +30,19 @@ class Instance:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path, check: Callable[[dict[str, Any]], str] = lambda row: "") -> list[dict[str, Any]]:
     """The objects in a JSON Lines file; blank lines are skipped.
 
+    Args:
+        check: says what is wrong with a row; an empty text where nothing is.
+
     Raises:
-        FormatError: a line is not a JSON object; the message starts with `file:line`.
+        FormatError: a line is not a JSON object, or not a right one; the message starts with `file:line`.
         UsageError: the file cannot be read, or holds nothing.
     """
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read `{path}`: {error}") from None
     for number, line in enumerate(lines, 1):
@@ -47,10 +50,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise FormatError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from None
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{path}:{number}: not JSON: {error}") from None
         if not isinstance(row, dict):
             raise FormatError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+        if complaint := check(row):
+            raise FormatError(f"{path}:{number}: {complaint}")
         rows.append(row)
     if not rows:
         raise UsageError(f"`{path}` holds no examples")
@@ -70,9 +75,10 @@ def as_instances(
         UsageError: an unknown split, splits on only some rows, or one id twice; names the row.
     """
     given = [row.get("split") for row in rows]
-    if any(given) and not all(given):
+    has_splits = any(split is not None for split in given)
+    if has_splits and None in given:
         raise UsageError(f"{origin} {given.index(None) + 1} has no `split` but others have; give all or none")
-    splits: Sequence[Any] = given if any(given) else _dealt(len(rows), seed, default_split)
+    splits: Sequence[Any] = given if has_splits else _dealt(len(rows), seed, default_split)
     instances: dict[str, Instance] = {}
     for number, (row, split) in enumerate(zip(rows, splits), 1):
         if split not in SPLITS:

@@ -92,6 +92,8 @@ def optimize(
             objective=objective,
             target=target,
         )
+    if workers < 1:
+        raise UsageError(f"`workers` is {workers}; expected 1 or more")
     settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
     with ExitStack() as stack:
         models = _models(task, llm, workflow_llm)

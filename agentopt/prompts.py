@@ -46,10 +46,10 @@ class Prompt:
         """
         if section not in self.sections:
             raise UsageError(f"prompt `{self.name}` has no section `{section}`; it has {sorted(self.sections)}")
-        text = self.sections[section]
+        text = self.sections[section].strip()
         if missing := sorted(set(_PLACEHOLDER.findall(text)) - set(values)):
             raise UsageError(f"prompt `{self.name}`: no value for {missing}")
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], text).strip()
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def read_prompt(path: Path) -> Prompt:
@@ -70,6 +70,8 @@ def read_prompt(path: Path) -> Prompt:
     if used != set(about["placeholders"]):
         raise FormatError(f"{path}: `placeholders` says {sorted(about['placeholders'])}, the text has {sorted(used)}")
     parts = _SECTION.split(body)
+    if len(parts) > 1 and parts[0].strip():
+        raise FormatError(f"{path}: there is text above the first section: {parts[0].strip()[:60]!r}")
     sections = dict(zip(parts[1::2], parts[2::2])) if len(parts) > 1 else {"text": body}
     return Prompt(
         name=about["name"],

@@ -11,30 +11,13 @@ from typing import Any
 from agentopt.budget import Budget
 from agentopt.canonical import canonical
 from agentopt.catalog import task_of_record
-from agentopt.errors import UsageError
+from agentopt.errors import FormatError, UsageError
 from agentopt.events import Event, RunStarted
 from agentopt.llm.replayed import ReplayMode
 from agentopt.loop import open_model, optimize
 from agentopt.result import Result
 from agentopt.store.tracefile import read_trace
 from agentopt.task import Task
-
-_VARYING = {
-    "run",
-    "time",
-    "serial",
-    "seconds",
-    "latency_s",
-    "cpu_s",
-    "wall_s",
-    "spent",
-    "record",
-    "platform",
-    "guarantees",
-    "llm",
-    "solve_s",
-}
-"""Fields that differ between two runs of the same thing: times, places, versions."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +61,21 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
     stored = [s.event for s in read_trace(path)]
     header = stored[0]
     assert isinstance(header, RunStarted)
-    task = task_of_record(header.task["reference"])
-    settings = header.settings
-    if "optimizer" not in settings:
-        raise UsageError(f"`{path}` was made by steps in somebody's own loop; run that loop with llm='replay:{path}'")
+    settings, budget = _settings_of(path, header)
+    try:
+        task = task_of_record(header.task.get("reference", {}))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     happened: list[Event] = []
     result = optimize(
         task,
         optimizer=settings["optimizer"],
-        budget=Budget(**settings["budget"]),
+        budget=budget,
         llm=open_model(f"replay:{path}", "optimizer", mode=mode) if "optimizer" in header.llm else None,
         workflow_llm=open_model(f"replay:{path}", "workflow", mode=mode) if "workflow" in header.llm else None,
         out=out,
-        seed=settings["seed"],
-        workers=settings["workers"],
+        seed=settings.get("seed", 0),
+        workers=settings.get("workers", 8),
         on_event=happened.append,
     )
     before = Counter(map(_essence, stored))
@@ -105,11 +89,33 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
     )
 
 
+_VARYING = {
+    "run_started": ("run", "platform", "guarantees", "llm"),
+    "evaluated": ("cost.seconds",),
+    "exchanged": ("exchange.reply.latency_s",),
+    "run_finished": ("result.run", "result.record", "result.spent.seconds"),
+}
+"""What differs between two runs of the same thing, by kind of event: times, places, versions."""
+
+
 def _essence(event: Event) -> str:
-    return canonical(_stable(event.model_dump(mode="json")))
+    data = event.model_dump(mode="json")
+    for path in _VARYING.get(event.kind, ()):
+        *above, last = path.split(".")
+        holder: Any = data
+        for name in above:
+            holder = (holder or {}).get(name)
+        if holder:
+            holder.pop(last, None)
+    return canonical(data)
 
 
-def _stable(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _stable(value) for key, value in data.items() if key not in _VARYING}
-    return [_stable(value) for value in data] if isinstance(data, list) else data
+def _settings_of(path: Path, header: RunStarted) -> tuple[dict[str, Any], Budget]:
+    """How the recorded run was made, and its budget."""
+    settings = header.settings
+    if "optimizer" not in settings:
+        raise UsageError(f"`{path}` was made by steps in somebody's own loop; run that loop with llm='replay:{path}'")
+    try:
+        return settings, Budget(**settings["budget"])
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{path}:2: the header's settings are not those of a run: {error}") from None

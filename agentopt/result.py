@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentopt.candidate import Candidate
-from agentopt.canonical import from_jsonable, to_jsonable
+from agentopt.canonical import from_jsonable, known_fields, to_jsonable
 from agentopt.errors import FormatError, UsageError
 from agentopt.selection.statistics import Interval
 from agentopt.space import Space
@@ -95,13 +95,14 @@ class Result:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
         """Reads what `to_json` wrote."""
-        if data.get("agentopt_result") != RESULT_VERSION:
-            raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {data.get('agentopt_result')!r}")
+        version = data.get("agentopt_result") if isinstance(data, Mapping) else None
+        if version != RESULT_VERSION:
+            raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {version!r}")
         plain = {name: from_jsonable(data[name]) for name in _PLAIN}
         for name in ("start", "best"):
-            plain[name] = Candidate(**from_jsonable(data[name]))
+            plain[name] = Candidate(**known_fields(Candidate, from_jsonable(data[name])))
         for name in ("test_start", "test_best", "test_gain"):
-            plain[name] = None if data[name] is None else Interval(**from_jsonable(data[name]))
+            plain[name] = None if data[name] is None else Interval(**known_fields(Interval, from_jsonable(data[name])))
         return cls(**plain, record=Path(data["record"]) if data["record"] else None)
 
     def __str__(self) -> str:

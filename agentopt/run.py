@@ -14,7 +14,7 @@ from random import Random
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
-from agentopt.errors import BudgetExhausted
+from agentopt.errors import BudgetExhausted, LLMError
 from agentopt.evaluate.engine import Engine
 from agentopt.events import (
     Event,
@@ -39,6 +39,9 @@ from agentopt.store.sqlite import Store
 from agentopt.task import Task
 
 logger = logging.getLogger(__name__)
+
+TRIALS_PER_ASK = 8
+"""How many trials an optimizer is asked for at a time; not the number of workers, on which no result may depend."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Run:
             while True:
                 self._hold_for_test()
                 context = self._context()
-                trials = self.settings.optimizer.ask(context, self.settings.workers)
+                trials = self.settings.optimizer.ask(context, TRIALS_PER_ASK)
                 if not trials:
                     return self._why_done(context)
                 self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
@@ -116,6 +119,8 @@ class Run:
                     return f"the model did not answer: {unanswered[0]}"
         except BudgetExhausted as error:
             return str(error)
+        except LLMError as error:
+            return f"the model did not answer: {error}"
 
     def _why_done(self, context: Context) -> str:
         best = self.settings.optimizer.best(context)
@@ -229,7 +234,7 @@ class Run:
             run=self.id,
             task={"name": self.task.name, "objective": self.task.objective, "reference": dict(self.task.reference)},
             settings={
-                "optimizer": settings_of(self.settings.optimizer),
+                "optimizer": to_jsonable(settings_of(self.settings.optimizer)),
                 "budget": self.settings.budget.limits(),
                 "seed": self.settings.seed,
                 "workers": self.settings.workers,

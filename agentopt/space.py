@@ -50,6 +50,7 @@ class Space:
     @contextmanager
     def bound(self, values: Mapping[str, Any], *, sandbox: Sandbox | None = None) -> Iterator[None]:
         """Gives the parameters these values inside, in this thread or task only."""
+        self._check_names(values)
         with bound({self.parameters[name]: value for name, value in values.items()}, sandbox=sandbox):
             yield
 
@@ -59,10 +60,13 @@ class Space:
         Raises:
             UsageError: a name that is not a parameter's.
         """
-        if unknown := sorted(set(values) - set(self.parameters)):
-            raise UsageError(f"no parameters called {unknown}; the parameters are {list(self.parameters)}")
+        self._check_names(values)
         for name, value in values.items():
             self.parameters[name].set(value)
+
+    def _check_names(self, values: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(values) - set(self.parameters)):
+            raise UsageError(f"no parameters called {unknown}; the parameters are {list(self.parameters)}")
 
     def reply_schema(self) -> dict[str, Any]:
         """JSON Schema of an object with one value or null per parameter."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentopt.candidate import Candidate
 from agentopt.errors import FormatError, UsageError
 from agentopt.evaluate.engine import needs_llm
 from agentopt.feedback import Feedback, as_feedback
@@ -74,7 +75,7 @@ class Task:
         """
         if self.verifier is None:
             raise UsageError(f"task `{self.name}` has no verification of its own; its score is all there is")
-        return self.verifier(getattr(candidate, "values", candidate))
+        return self.verifier(candidate.values if isinstance(candidate, Candidate) else candidate)
 
 
 def as_task(
@@ -151,7 +152,8 @@ class Pack:
         is_number = kind is float and isinstance(value, int) and not isinstance(value, bool)
         if value is default and default is not None:
             return value
-        if not isinstance(value, kind) and not is_number:
+        is_bool = isinstance(value, bool) and kind is not bool
+        if is_bool or not (isinstance(value, kind) or is_number):
             got = "nothing" if value is None else f"{value!r}"
             raise FormatError(f"{self.folder / 'task.toml'}: `{key}` must be a {kind.__name__}, got {got}")
         return value

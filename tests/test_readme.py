@@ -84,7 +84,7 @@ def test_command_runs_and_prints_what_it_says(command: str, output: str, folder:
     if command == "make demo":
         command = "agentopt demo"  # what it runs, without installing again
     if "inspect" in command or "keep" in command:
-        run(["agentopt", "replay", "traces/numerical-pump_setpoints.jsonl", "--out", "runs"], folder)
+        run(["agentopt", "run", "branin", "--proposer", "perturb", "--evaluations", "5"], folder)
     assert_printed(output, run(shlex.split(command), folder))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -130,7 +131,7 @@ def _failed(program: str, error: Mapping[str, Any]) -> str:
 
 def is_same_value(value: float | None, reference: float) -> bool:
     """Whether `value` is the reference, within 1e-6 relative or half a unit of its last printed decimal."""
-    if value is None:
+    if value is None or not math.isfinite(value) or not math.isfinite(reference):
         return False
     printed = Decimal(repr(float(reference))).normalize().as_tuple().exponent
     half_unit = 0.5 * 10.0**printed if isinstance(printed, int) and printed < 0 else 0.0

@@ -39,4 +39,4 @@ def load_function(pack: Pack, file: str, name: str) -> Any:
 def pack_reference(pack: Pack) -> dict[str, Any]:
     """How a record names the pack, so that a replay finds it again: on the shelf, or else in its folder."""
     is_on_shelf = pack.folder.resolve() == (shelf("tasks") / pack.kind / pack.name).resolve()
-    return {"kind": pack.kind, "pack": pack.name} | ({} if is_on_shelf else {"folder": str(pack.folder)})
+    return {"kind": pack.kind, "pack": pack.name} | ({} if is_on_shelf else {"folder": str(pack.folder.resolve())})

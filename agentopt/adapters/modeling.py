@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,8 @@ def check_program(program: str) -> None:
 def _instances(pack: Pack) -> list[Instance]:
     path, rows = pack.folder / "task.toml", []
     for number, row in enumerate(pack.get("instances", list), 1):
+        if not isinstance(row, dict) or not isinstance(row.get("optimum", 0.0), (int, float)):
+            raise FormatError(f"{path}: instance {number} must be a table, its `optimum` a number; got {row!r}")
         if "optimum" not in row and row.get("status") not in ("infeasible", "unbounded"):
             raise FormatError(f'{path}: instance {number} needs `optimum`, or `status` "infeasible" or "unbounded"')
         file = pack.folder / str(row.get("data"))
@@ -135,14 +138,17 @@ class ProgramVerification:
         parts = []
         for instance, is_right, answer in self.lines:
             against = "equals the reference" if is_right else "is NOT the reference"
-            parts.append(f"  {instance}: {answer.summary}; {against}")
-            parts += [f"    {line}" for line in answer.verification_lines]
-        return "\n".join(parts)
+            parts.append(f"{instance}: {answer.summary}; {against}")
+        unproved = [answer for _, _, answer in self.lines if answer.verdict != "certified"]
+        shown = (unproved or [answer for _, _, answer in self.lines])[0]
+        parts.append(f"the checks of {next(i for i, _, answer in self.lines if answer is shown)}, one by one:")
+        return "\n".join(parts + [f"  {line.strip()}" for line in shown.verification_lines])
 
 
 def verify_program(program: str, instances: list[Instance], sandbox: Sandbox | None = None) -> ProgramVerification:
     """Runs, solves and verifies a program on every data set, test included."""
-    with sandbox or LocalSandbox(preload=PRELOAD) as place:
+    with ExitStack() as stack:
+        place = sandbox or stack.enter_context(LocalSandbox(preload=PRELOAD))
         lines = []
         for instance in instances:
             answer = answer_of(program, instance.fields["data"], place, second_solver=scip.solve)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentopt.adapters.base import load_function, pack_reference
-from agentopt.errors import FormatError
+from agentopt.errors import FormatError, UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.node import Parameter
 from agentopt.graph.tracing import trace
@@ -51,14 +51,20 @@ def numerical_task(pack: Pack) -> Task:
 
 def _parameters(pack: Pack) -> dict[str, Parameter]:
     start, bounds = pack.get("start", dict), pack.get("bounds", dict)
+    path = pack.folder / "task.toml"
+    if not start or not set(bounds) <= set(start):
+        raise FormatError(
+            f"{path}: `start` names {sorted(start)}, `bounds` names {sorted(bounds)}; bounds need a start"
+        )
     parameters = {}
     for name, value in start.items():
-        low, high = bounds.get(name, (None, None))
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise FormatError(
-                f"{pack.folder / 'task.toml'}: `start.{name}` is {value}, out of its bounds {low} to {high}"
-            )
-        parameters[name] = Parameter(float(value), name=name, kind="number", bounds=(low, high))
+        low_high = bounds.get(name, [None, None])
+        if not (isinstance(low_high, list) and len(low_high) == 2):
+            raise FormatError(f"{path}: `bounds.{name}` must be [lowest, highest], got {low_high!r}")
+        try:
+            parameters[name] = Parameter(float(value), name=name, kind="number", bounds=(low_high[0], low_high[1]))
+        except (UsageError, TypeError, ValueError) as error:
+            raise FormatError(f"{path}: `start.{name}` is {value!r} within {low_high!r}: {error}") from None
     return parameters
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from agentopt.adapters.answer import Answer, answer_of, is_same_value
 from agentopt.adapters.modeling import PRELOAD
-from agentopt.errors import FormatError, UsageError
+from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
 from agentopt.graph.node import Parameter
@@ -26,7 +26,7 @@ from agentopt.prompts import load_prompt
 from agentopt.space import Space
 from agentopt.task import Task
 
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 @bundle
@@ -76,12 +76,11 @@ def pipeline_task(
         FormatError: a line lacks `question`, or its `answer` is no number; names file and line.
         UsageError: an id is not in the file.
     """
-    rows = [_row(path, number, row) for number, row in enumerate(read_jsonl(path), 1)]
+    rows = [{"id": str(place), **row} for place, row in enumerate(read_jsonl(path, _complaint), 1)]
     if ids is not None:
-        known = {str(row.get("id")) for row in rows}
-        if unknown := [i for i in ids if i not in known]:
+        if unknown := [i for i in ids if i not in {str(row["id"]) for row in rows}]:
             raise UsageError(f"{path} has no problems with the ids {unknown}")
-        rows = [row for row in rows if str(row.get("id")) in set(ids)]
+        rows = [row for row in rows if str(row["id"]) in set(ids)]
     instruction = Parameter(
         load_prompt("modeling_pipeline").fill("instruction"),
         name="instruction",
@@ -119,13 +118,19 @@ def pipeline_task(
     )
 
 
-def _row(path: Path, number: int, row: dict[str, Any]) -> dict[str, Any]:
+def _complaint(row: Mapping[str, Any]) -> str:
     if not isinstance(row.get("question"), str):
-        raise FormatError(f"{path}:{number}: `question` must be a string, got {row.get('question')!r}")
-    answer = row.get("answer")
-    if answer is not None and (isinstance(answer, bool) or not isinstance(answer, (int, float))):
-        raise FormatError(f"{path}:{number}: `answer` must be a number or null, got {answer!r}")
-    return row
+        return f"`question` must be a string, got {row.get('question')!r}"
+    labels = row.get("answer_set") or []
+    if not isinstance(labels, list) or not all(map(_is_number, labels)):
+        return f"`answer_set` must be a list of numbers or null, got {labels!r}"
+    if row.get("answer") is not None and not _is_number(row["answer"]):
+        return f"`answer` must be a number or null, got {row['answer']!r}"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def grade(answer: Answer, fields: Mapping[str, Any]) -> Feedback:
@@ -137,5 +142,6 @@ def grade(answer: Answer, fields: Mapping[str, Any]) -> Feedback:
     else:
         labels = [fields["answer"], *(fields.get("answer_set") or ())]
         is_right = answer.status == "optimal" and any(is_same_value(answer.value, label) for label in labels)
+    is_right = is_right and answer.verdict != "refuted"
     said = "The right answer." if is_right else "Not the right answer of the problem."
     return Feedback(float(is_right), f"{said}\n{answer.text}", objectives=answer.objectives)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agentopt.adapters.base import pack_reference
-from agentopt.errors import FormatError, UsageError
+from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
 from agentopt.graph.node import Parameter
@@ -76,11 +76,7 @@ def examples_task(
     """
     if scorer not in SCORERS:
         raise UsageError(f"there is no scorer `{scorer}`; there are {', '.join(SCORERS)}")
-    rows = read_jsonl(examples)
-    for number, row in enumerate(rows, 1):
-        for key in ("question", "answer"):
-            if not isinstance(row.get(key), str):
-                raise FormatError(f"{examples}:{number}: `{key}` must be a string, got {row.get(key)!r}")
+    rows = read_jsonl(examples, _complaint)
     instruction = Parameter(start, name="instruction", doc="given to the model before each question")
 
     def workflow(question: str, llm: LLM) -> str:
@@ -106,6 +102,11 @@ def examples_task(
             "seed": seed,
         },
     )
+
+
+def _complaint(row: Mapping[str, Any]) -> str:
+    wrong = [key for key in ("question", "answer") if not isinstance(row.get(key), str)]
+    return f"`{wrong[0]}` must be a string, got {row.get(wrong[0])!r}" if wrong else ""
 
 
 def grade(reply: str, fields: Mapping[str, Any], scorer: Callable[[str], str]) -> Feedback:

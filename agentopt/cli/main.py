@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -35,6 +36,9 @@ app.command()(demo)
 
 def main() -> None:
     """Runs the command line; an error is one line on standard error, and exit status 2 (usage) or 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the command
     try:
         app()
     except AgentoptError as error:

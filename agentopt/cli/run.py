@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -80,7 +81,7 @@ def run(
         return
     console.print(str(result), markup=False)
     if chosen.verifier is not None:
-        console.print(str(chosen.verify(result.best)), markup=False)
+        console.print(textwrap.indent(str(chosen.verify(result.best)), "  "), markup=False, soft_wrap=True)
     console.print(f"look: agentopt inspect {result.run}{'' if out == Path('runs') else f' --out {out}'}")
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from agentopt.budget import Ledger, Reservation
 from agentopt.candidate import Archive, Candidate, Evaluation, Trial
 from agentopt.errors import AgentoptError, BudgetExhausted, LLMError, UsageError, context
-from agentopt.feedback import Feedback
+from agentopt.feedback import Feedback, NaNScore
 from agentopt.graph.node import Node
 from agentopt.graph.showing import failure_text, show
 from agentopt.graph.subgraph import propagate
@@ -146,9 +146,9 @@ class Engine:
         else:
             try:
                 feedback = self.task.judge(trace.value, instance)
-            except AgentoptError:
-                raise
             except Exception as error:
+                if isinstance(error, AgentoptError) and not isinstance(error, NaNScore):
+                    raise
                 logger.info("the feedback function raised on `%s`", instance.id, exc_info=error)
                 status = "failed"
                 said = f"The output could not be judged: {failure_text(error)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, assert_never
 
 from agentopt.errors import ProposalError
@@ -33,7 +34,7 @@ def check_value(parameter: Parameter, value: Any) -> Any:
             complaint = str(error) or type(error).__name__
         if isinstance(complaint, str) and complaint:
             raise ProposalError(f"parameter `{parameter.name}`: {complaint}")
-        if complaint is False:
+        if type(complaint).__name__ in ("bool", "bool_") and not complaint:  # numpy's False too
             raise ProposalError(f"parameter `{parameter.name}`: its check refuses {_said(value)}")
     return coerced
 
@@ -68,15 +69,23 @@ def _said(value: Any) -> str:
 def _number(parameter: Parameter, value: Any) -> float | int:
     number = value
     if isinstance(value, str):
+        text = value.strip()
         try:
-            number = json.loads(value.strip().removeprefix("+"))
-        except ValueError:
+            number = json.loads(text[1:] if text[:1] == "+" and text[1:2].isdigit() else text)
+        except (ValueError, RecursionError):
             number = None
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not _is_finite(number):
         raise ProposalError(
             f"parameter `{parameter.name}` is a finite {parameter.kind}, the proposal gives {_said(value)}"
         )
     return float(number) if parameter.kind == "number" else number
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an int that no float holds
+        return False
 
 
 def _in_bounds(parameter: Parameter, number: float) -> float:
@@ -85,8 +94,9 @@ def _in_bounds(parameter: Parameter, number: float) -> float:
         allowed = f"from {'-inf' if low is None else low} to {'inf' if high is None else high}"
         raise ProposalError(f"parameter `{parameter.name}` must be {allowed}, the proposal gives {number!r}")
     if parameter.step:
-        steps = (number - (low or 0)) / parameter.step
-        if abs(steps - round(steps)) > 1e-9 * max(1.0, abs(steps)):
+        steps = (Fraction(number) - Fraction(low or 0)) / Fraction(repr(parameter.step))
+        tolerance = Fraction(1, 10**9) * (1 if isinstance(number, int) else max(Fraction(1), abs(steps)))
+        if abs(steps - round(steps)) > tolerance:
             raise ProposalError(
                 f"parameter `{parameter.name}` goes in steps of {parameter.step} from {low or 0}, "
                 f"the proposal gives {number!r}"
@@ -114,16 +124,15 @@ def _text(parameter: Parameter, value: Any) -> str:
 
 
 def _json(parameter: Parameter, value: Any) -> Any:
-    present = parameter._leaf()._value
+    present, read = parameter._leaf()._value, value
     if isinstance(value, str) and not isinstance(present, str):
         try:
-            value = json.loads(value)
-        except ValueError:
+            read = json.loads(value)
+        except (ValueError, RecursionError):
             raise ProposalError(
                 f"parameter `{parameter.name}` is JSON data, the proposal gives {_said(value)}"
             ) from None
-    if type(present) in (list, dict) and type(value) is not type(present):
-        raise ProposalError(
-            f"parameter `{parameter.name}` is a {type(present).__name__}, the proposal gives {_said(value)}"
-        )
-    return value
+    if type(present) in (list, dict) and type(read) is not type(present):
+        expected = type(present).__name__
+        raise ProposalError(f"parameter `{parameter.name}` is a {expected}, the proposal gives {_said(value)}")
+    return read

@@ -5,21 +5,21 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from agentopt.errors import CodeError, UsageError
 from agentopt.graph.code import check_source, compiled, function_source, marked_source, signature_of, surroundings
-from agentopt.graph.node import Node, Parameter, Version, _leaf_of, _next_serial, make, note_failure, recorded
-from agentopt.graph.operation import Operation
+from agentopt.graph.node import Node, Parameter, Version, kept, make, note_failure, recorded
+from agentopt.graph.operation import Operation, name_of
 from agentopt.graph.scope import SCOPE, Scope
 from agentopt.graph.structure import ATOMIC, nodes_in, unwrapped
 from agentopt.sandbox.base import Sandbox
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_NO_VALUES: Mapping[Parameter, Version] = {}
 
 
 class Bundle(Generic[P, R]):
@@ -28,21 +28,23 @@ class Bundle(Generic[P, R]):
     def __init__(
         self, function: Callable[P, R], *, trainable: bool, sandbox: Sandbox | Literal["default"] | None
     ) -> None:
+        name = name_of(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise UsageError(f"`{function.__qualname__}` is a generator; bundle a function that returns a list")
+            raise UsageError(f"`{name}` is a generator; bundle a function that returns a list")
+        if trainable and inspect.iscoroutinefunction(function):
+            raise UsageError(f"`{name}` is `async def`; only plain functions can be code parameters")
         functools.update_wrapper(self, function)
         self.function = function
-        self.operation = Operation(function.__name__, function, doc=inspect.getdoc(function) or "")
+        self.operation = Operation(name, function, doc=inspect.getdoc(function) or "")
         self.code: Parameter | None = None
         self.sandbox = sandbox
-        if trainable and inspect.iscoroutinefunction(function):
-            raise UsageError(f"`{function.__qualname__}` is `async def`; only plain functions can be code parameters")
+        self._compiled: tuple[str, Callable[..., Any]] | None = None
         if trainable:
             self._become_trainable(function_source(function))
 
     def _become_trainable(self, source: str) -> None:
         definition = ast.parse(source).body[0]
-        assert isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
+        assert isinstance(definition, ast.FunctionDef)
         name, signature = definition.name, signature_of(definition)
 
         def check(proposed: object) -> None:
@@ -53,12 +55,19 @@ class Bundle(Generic[P, R]):
         self._start = source
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
+        return self if instance is None else _Method(self, instance)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function on the arguments' values; the result is a node."""
+        return cast(R, self.call(None, args, kwargs))
+
+    def call(self, instance: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """As `__call__`, for a method of `instance`, which the function gets as it is."""
         inputs: list[Any] = []
         values: list[Any] = []
+        if instance is not None:
+            inputs.append(instance)
+            values.append(instance)
         for x in args if not kwargs else (*args, *kwargs.values()):
             if type(x) is Node:
                 inputs.append(x)
@@ -67,15 +76,19 @@ class Bundle(Generic[P, R]):
                 inputs.append(x)
                 values.append(x)
             else:
-                kept = _leaf_of(x)
-                inputs.append(kept)
-                values.append(unwrapped(kept))
+                inputs.append(kept(x))
+                values.append(unwrapped(x))
         call = _Call(self, tuple(inputs), tuple(kwargs))
-        cut = len(args)
-        function, named = call.function(), dict(zip(kwargs, values[cut:]))
-        if inspect.iscoroutinefunction(self.function):
-            return cast(R, call.awaited(function, values[:cut], named))
-        return cast(R, call.run(function, values[:cut], named))
+        cut = len(values) - len(kwargs)
+        named = dict(zip(kwargs, values[cut:]))
+        return (call.awaited if inspect.iscoroutinefunction(self.function) else call.run)(values[:cut], named)
+
+    def compiled(self, source: str) -> Callable[..., Any]:
+        """The function that `source` defines, compiled in this process; the last one is kept."""
+        if self._compiled is None or self._compiled[0] != source:
+            around = inspect.unwrap(self.function).__globals__
+            self._compiled = (source, compiled(source, self.operation.name, f"<{self.operation.name}>", around))
+        return self._compiled[1]
 
     @cached_property
     def own_sandbox(self) -> Sandbox:
@@ -87,7 +100,19 @@ class Bundle(Generic[P, R]):
         return LocalSandbox()
 
     def __repr__(self) -> str:
-        return f"<bundle {self.operation.name}{' (trainable)' if self.code else ''}>"
+        return f"<bundle {self.operation.name}{' (trainable)' if self.code is not None else ''}>"
+
+
+class _Method:
+    """A bundle bound to the instance it was looked up on."""
+
+    def __init__(self, bundle: Bundle[Any, Any], instance: object) -> None:
+        functools.update_wrapper(self, bundle)
+        self.__self__ = instance
+        self.bundle = bundle
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.bundle.call(self.__self__, args, kwargs)
 
 
 class _Call:
@@ -101,23 +126,20 @@ class _Call:
         self.keywords = keywords
         outer = SCOPE.get()
         if outer is None:
-            self.scope = Scope(None, {}, None, True, _next_serial())
+            self.scope = Scope(None, _NO_VALUES, None, True, [], [])
         else:
-            self.scope = Scope(outer.trace, outer.overlay, outer.sandbox, outer.is_recording, _next_serial())
-        self.version: Version | None = bundle.code._leaf() if bundle.code else None
+            self.scope = Scope(outer.trace, outer.overlay, outer.sandbox, outer.is_recording, [], [])
+        self.version: Version | None = None if bundle.code is None else bundle.code._leaf()
 
     def function(self) -> Callable[..., Any]:
         """The user's own function, or what runs the source that replaces it."""
         if self.version is None or self.version._value == self.bundle._start:
             return self.bundle.function
-        source, name = self.version._value, self.bundle.operation.name
-        if self.bundle.sandbox is None:
-            around = inspect.unwrap(self.bundle.function).__globals__
-            return compiled(source, name, f"<{name}>", around)
-        return self._sandboxed(source, name)
+        source = self.version._value
+        return self.bundle.compiled(source) if self.bundle.sandbox is None else self._sandboxed(source)
 
-    def _sandboxed(self, source: str, name: str) -> Callable[..., Any]:
-        sandbox = self.scope.sandbox or self.bundle.own_sandbox
+    def _sandboxed(self, source: str) -> Callable[..., Any]:
+        sandbox, name = self.scope.sandbox or self.bundle.own_sandbox, self.bundle.operation.name
         before = surroundings(self.bundle.function)
 
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -129,12 +151,12 @@ class _Call:
 
         return run
 
-    def run(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Node:
-        """Calls `function` and returns the node."""
+    def run(self, args: list[Any], kwargs: dict[str, Any]) -> Node:
+        """Calls the function and returns the node."""
         token = SCOPE.set(self.scope)
         try:
             try:
-                value = function(*args, **kwargs)
+                value = self.function()(*args, **kwargs)
             finally:
                 SCOPE.reset(token)
         except Exception as error:
@@ -142,12 +164,12 @@ class _Call:
             raise
         return recorded(self._node(value))
 
-    async def awaited(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Node:
+    async def awaited(self, args: list[Any], kwargs: dict[str, Any]) -> Node:
         """As `run`, for `async def`."""
         token = SCOPE.set(self.scope)
         try:
             try:
-                value = await function(*args, **kwargs)
+                value = await self.function()(*args, **kwargs)
             finally:
                 SCOPE.reset(token)
         except Exception as error:
@@ -156,18 +178,18 @@ class _Call:
         return recorded(self._node(value))
 
     def _node(self, value: Any) -> Node:
+        is_atomic = type(value) in ATOMIC
+        node = make(value if is_atomic else unwrapped(value), self.bundle.operation, self.inputs)
         reads, made = self.scope.reads, self.scope.made
-        node = make(value if type(value) in ATOMIC else unwrapped(value), self.bundle.operation, self.inputs)
         if self.keywords:
             node.extra().keywords = self.keywords
         if self.version is not None:
             node.extra().hidden = (self.version,)
-        if type(value) not in ATOMIC:
-            reads = [*(reads or ()), *nodes_in(value)]
+        if not is_atomic:
+            reads = [*(reads or ()), *(n._leaf() for n in nodes_in(value))]
         if reads:
-            since = cast(int, self.scope.since)
-            known = set(map(id, nodes_in(self.inputs)))
-            hidden = {id(n): n for n in reads if n.serial < since and id(n) not in known}
+            known = {id(n) for n in (*nodes_in(self.inputs), *(made or ()))}
+            hidden = {id(n): n for n in reads if id(n) not in known}
             if hidden:
                 node.extra().hidden += tuple(hidden.values())
         if made:
@@ -203,5 +225,7 @@ def bundle(
         UsageError: a generator; or trainable code without readable source, or `async def`.
     """
     if function is None:
-        return functools.partial(Bundle, trainable=trainable, sandbox=sandbox)
+        return functools.partial(bundle, trainable=trainable, sandbox=sandbox)
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(Bundle(function.__func__, trainable=trainable, sandbox=sandbox))
     return Bundle(function, trainable=trainable, sandbox=sandbox)

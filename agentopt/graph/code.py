@@ -8,7 +8,7 @@ import linecache
 import textwrap
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from agentopt.canonical import to_jsonable
 from agentopt.errors import CodeError, ProposalError, UsageError
@@ -27,12 +27,14 @@ def function_source(function: Callable[..., Any]) -> str:
         raise UsageError(
             f"the source of `{function.__qualname__}` cannot be read ({error}); define it with `def` in a file"
         ) from None
-    if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        raise UsageError(f"`{function.__qualname__}` must be defined with `def` to be a code parameter")
+    if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)) or definition.name != function.__name__:
+        raise UsageError(
+            f"`{function.__qualname__}` must be defined with `def`, without other decorators below, to be code"
+        )
     return "".join(text.splitlines(keepends=True)[definition.lineno - 1 :]).rstrip() + "\n"
 
 
-def signature_of(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+def signature_of(definition: ast.FunctionDef) -> str:
     """Argument names and kinds, as `(a, b, *, c)`; defaults and annotations do not count."""
     arguments = ast.parse(f"def f({ast.unparse(definition.args)}): ...").body[0]
     assert isinstance(arguments, ast.FunctionDef)
@@ -56,11 +58,25 @@ def check_source(source: object, name: str, signature: str) -> None:
     except SyntaxError as error:
         marked = (error.text or "").rstrip()
         raise ProposalError(f"the code does not parse: {error.msg} (line {error.lineno}: `{marked.strip()}`)") from None
-    found = [d for d in module.body if isinstance(d, (ast.FunctionDef, ast.AsyncFunctionDef)) and d.name == name]
+    found = [d for d in module.body if isinstance(d, ast.FunctionDef) and d.name == name]
     if not found:
-        raise ProposalError(f"the code must define the function `{name}` at its top level")
+        raise ProposalError(f"the code must define the function `{name}` with `def` at its top level")
+    if _is_generator(found[-1]):
+        raise ProposalError(f"`{name}` must return its result, not yield")
     if (got := signature_of(found[-1])) != signature:
         raise ProposalError(f"the arguments of `{name}` are fixed: expected `{name}{signature}`, got `{name}{got}`")
+
+
+def _is_generator(definition: ast.FunctionDef) -> bool:
+    """Whether the function itself yields; functions inside it may."""
+    pending: list[ast.AST] = list(definition.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            pending.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def surroundings(function: Callable[..., Any]) -> str:
@@ -70,6 +86,8 @@ def surroundings(function: Callable[..., Any]) -> str:
     for name, value in sorted({**closure.globals, **closure.nonlocals}.items()):
         if isinstance(value, types.ModuleType):
             lines.append(f"import {value.__name__} as {name}")
+        elif isinstance(value, float):
+            lines.append(f"{name} = float({str(value)!r})")
         elif _is_literal(value):
             lines.append(f"{name} = {value!r}")
     return "".join(line + "\n" for line in lines)
@@ -92,13 +110,15 @@ def compiled(source: str, name: str, filename: str, around: dict[str, Any]) -> C
         CodeError: executing the definitions failed.
     """
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    space = dict(around)
+    space = {key: value for key, value in around.items() if key != name}
     try:
         exec(compile(source, filename, "exec"), space)
     except Exception as error:
         raise CodeError(f"{type(error).__name__}: {error}") from error
-    function: Callable[..., Any] = space[name]
-    return function
+    function = space.get(name)
+    if not callable(function):
+        raise CodeError(f"the code defines no function `{name}`")
+    return cast(Callable[..., Any], function)
 
 
 def marked_source(source: str, line: int | None, error: str) -> str:

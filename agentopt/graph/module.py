@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType
 from typing import Any, TypeVar
 
 from agentopt.errors import UsageError
@@ -48,9 +49,20 @@ def _walk(x: object, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, P
         for i, member in enumerate(x):
             yield from _walk(member, f"{name}[{i}]", above)
     elif getattr(type(x), "__agentopt_module__", False):
-        members = {**{k: v for k, v in vars(type(x)).items() if isinstance(v, Bundle)}, **vars(x)}
-        for key, member in members.items():
+        for key, member in _attributes(x).items():
             yield from _walk(member, f"{name}.{key}" if name else key, above)
+
+
+def _attributes(instance: object) -> dict[str, object]:
+    """Bundles of the instance's classes, the most basic class first, then its own attributes, slots included."""
+    found: dict[str, object] = {}
+    for cls in reversed(type(instance).__mro__):
+        found.update({name: v for name, v in vars(cls).items() if isinstance(v, (Bundle, Parameter))})
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(instance, name):
+                found[name] = getattr(instance, name)
+    return {**found, **getattr(instance, "__dict__", {})}
 
 
 def named(parameters: object) -> dict[str, Parameter]:
@@ -63,14 +75,17 @@ def named(parameters: object) -> dict[str, Parameter]:
     Raises:
         UsageError: none is found, or two have the same name.
     """
-    if isinstance(parameters, (list, tuple)):
-        by_name: dict[str, Parameter] = {}
-        for one in parameters:
-            for name, parameter in parameters_of(one).items():
-                if by_name.setdefault(name, parameter) is not parameter:
-                    raise UsageError(f"two parameters are called `{name}`; give each a name of its own")
+    found: Iterable[tuple[str, Parameter]]
+    if isinstance(parameters, Mapping):
+        found = (pair for name, holder in parameters.items() for pair in _walk(holder, str(name), ()))
+    elif isinstance(parameters, (list, tuple)):
+        found = (pair for holder in parameters for pair in parameters_of(holder).items())
     else:
-        by_name = parameters_of(parameters)
+        found = parameters_of(parameters).items()
+    by_name: dict[str, Parameter] = {}
+    for name, parameter in found:
+        if by_name.setdefault(name, parameter) is not parameter:
+            raise UsageError(f"two parameters are called `{name}`; give each a name of its own")
     if not by_name:
         raise UsageError(
             "there is no parameter to optimize; wrap a value in agentopt.Parameter, or use @bundle(trainable=True)"
@@ -106,11 +121,25 @@ def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[in
     if code is None:
         return
     cells = dict(zip(code.co_freevars, function.__closure__ or ()))
-    for name in (*code.co_names, *code.co_freevars):
+    for name in _names_in(code):
         try:
             value = cells[name].cell_contents if name in cells else function.__globals__[name]
         except (KeyError, ValueError):  # a builtin, an attribute's name, or a cell not filled yet
             continue
-        same_file = getattr(value, "__module__", None) == function.__module__
-        if isinstance(value, (Parameter, Bundle)) or same_file or hasattr(type(value), "__agentopt_module__"):
-            _collect(value, found, entered)
+        _collect_value(value, function, found, entered)
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        _collect_value(default, function, found, entered)
+
+
+def _collect_value(value: object, function: Any, found: dict[int, tuple[str, Parameter]], entered: set[int]) -> None:
+    same_file = getattr(value, "__module__", None) == function.__module__
+    if isinstance(value, (Parameter, Bundle)) or same_file or hasattr(type(value), "__agentopt_module__"):
+        _collect(value, found, entered)
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """Names that a function's code reads from around it, those of lambdas and comprehensions in it too."""
+    yield from (*code.co_names, *code.co_freevars)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)

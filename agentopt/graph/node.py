@@ -6,6 +6,7 @@ output frees its whole graph, and two runs never mix.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from agentopt.graph.operation import (
     numpy_function,
 )
 from agentopt.graph.scope import SCOPE
+from agentopt.graph.showing import fingerprint, is_mutable, is_small
 from agentopt.graph.structure import ATOMIC, contains_node, nodes_in, unwrapped
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def _binary(name: str) -> Callable[[Node, Any], Node]:
             raise
         made: Node = _allocate(Node)
         made._value = value
+        made._seen = None if type(value) in ATOMIC else fingerprint(value)
         made.operation = operation
         made.inputs = (self, other)
         made.serial = _next_serial()
@@ -101,10 +104,11 @@ class Node:
         name: what renderings call it; otherwise they choose a name from what made it.
     """
 
-    __slots__ = ("__weakref__", "_extra", "_value", "inputs", "operation", "serial")
+    __slots__ = ("__weakref__", "_extra", "_seen", "_value", "inputs", "operation", "serial")
 
     _value: Any
     _extra: Extra | None
+    _seen: int | None
     operation: Operation | None
     """What made it; `None` for values from outside."""
     inputs: tuple[Any, ...]
@@ -113,15 +117,18 @@ class Node:
     """Order of creation in this process; inputs always come first."""
 
     def __init__(self, value: Any, *, name: str | None = None) -> None:
-        kept = _leaf_of(value)
-        self._value = unwrapped(kept)
-        is_plain = self._value is kept
+        self._value = unwrapped(value)
+        self._seen = fingerprint(self._value)
+        is_plain = self._value is value
         self.operation = None if is_plain else GATHER
-        self.inputs = () if is_plain else (kept,)
+        self.inputs = () if is_plain else (kept(value),)
         self.serial = _next_serial()
         self._extra = None
         if name is not None:
             self.extra().name = name
+        scope = SCOPE.get()
+        if scope is not None and scope.made is not None:
+            scope.made.append(self)
 
     def extra(self) -> Extra:
         """The node's rarely used fields, made when first asked for."""
@@ -163,6 +170,12 @@ class Node:
         """The exception, where the operation failed; the value is `None` then."""
         return self._extra.error if self._extra else None
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the value was changed in place after it was recorded, as far as `fingerprint` detects it."""
+        leaf = self._leaf()
+        return leaf._seen is not None and leaf._seen != fingerprint(leaf._value)
+
     def describe(self, words: str) -> Node:
         """Says what the value means; returns the node itself."""
         self.extra().description = words
@@ -180,8 +193,8 @@ class Node:
         from agentopt.graph.subgraph import propagate
 
         evidence = propagate(self, feedback)
-        for version in evidence.subgraph.parameters:
-            version.parameter.evidence.append(evidence)
+        for parameter in dict.fromkeys(version.parameter for version in evidence.subgraph.parameters):
+            parameter.evidence.append(evidence)
 
     def attribute(self, name: str) -> Node:
         """The node of `value.name`, for names that `Node` itself has."""
@@ -190,8 +203,15 @@ class Node:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"`{name}` of a node's value is private; read it from `node.value`")
-        found = getattr(self._leaf()._value, name)
-        return Method(self, name) if callable(found) else self.attribute(name)
+        leaf = self._leaf()
+        try:
+            found = getattr(leaf._value, name)
+        except Exception as error:
+            note_failure(error, make(None, attribute(name), (leaf,)))
+            raise
+        if callable(found):
+            return Method(leaf, name)
+        return recorded(make(unwrapped(found), attribute(name), (leaf,)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Node:
         return apply(CALL, (self, *args), kwargs)
@@ -305,7 +325,12 @@ class Version(Node):
     parameter: Parameter
 
     def __init__(self, value: Any, parameter: Parameter) -> None:
-        super().__init__(value)
+        self._value = value
+        self._seen = fingerprint(value)
+        self.operation = None
+        self.inputs = ()
+        self.serial = _next_serial()
+        self._extra = None
         self.parameter = parameter
 
 
@@ -345,9 +370,9 @@ class Parameter(Node):
         check: Callable[[Any], object] | None = None,
         doc: str = "",
     ) -> None:
-        super().__init__(None, name=name)
         if not name:
             raise UsageError("a parameter needs a name")
+        super().__init__(None, name=name)
         value = unwrapped(value)
         self.kind = kind or _inferred(value, choices)
         self.bounds = bounds
@@ -372,7 +397,7 @@ class Parameter(Node):
 
     def set(self, value: Any) -> None:
         """Replaces the value. Graphs made before keep the value that they read."""
-        self._current = Version(value, self)
+        self._current = Version(unwrapped(value), self)
 
     def zero_feedback(self) -> None:
         """Forgets the evidence gathered so far."""
@@ -411,6 +436,7 @@ def make(value: Any, operation: Operation, inputs: tuple[Any, ...]) -> Node:
     """A node that `operation` computed; the engine's fast way, nothing is checked."""
     made: Node = _allocate(Node)
     made._value = value
+    made._seen = None if type(value) in ATOMIC else fingerprint(value)
     made.operation = operation
     made.inputs = inputs
     made.serial = _next_serial()
@@ -424,8 +450,9 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     Raises:
         Exception: what the operation raised; inside a trace it is recorded as a failed node first.
     """
-    inputs = tuple(_leaf_of(x) for x in (*args, *(kwargs or {}).values()))
-    values = [unwrapped(x) for x in inputs]
+    given = (*args, *(kwargs or {}).values())
+    inputs = tuple(kept(x) for x in given)
+    values = [unwrapped(x) for x in given]
     keywords = tuple(kwargs or ())
     positional = len(values) - len(keywords)
     try:
@@ -448,7 +475,7 @@ def recorded(made: Node) -> Node:
     if scope is None:
         return made
     if not scope.is_recording:
-        made.operation, made.inputs, made._extra = None, (), None
+        made.operation, made.inputs = None, ()
     elif scope.reads is not None and scope.made is not None:
         scope.made.append(made)
         scope.reads.extend(made.parents)
@@ -467,13 +494,21 @@ def note_failure(error: Exception, made: Node) -> None:
         scope.trace.failures.append((error, made))
 
 
-def _leaf_of(x: Any) -> Any:
-    """`x` as it is kept in a node's inputs: parameters as the version read, containers with nodes copied."""
+def kept(x: Any) -> Any:
+    """`x` as it is kept in a node's inputs.
+
+    Parameters become the version read, and containers with nodes are copied. Of plain values that may be changed
+    later, small ones are copied and large ones become nodes of their own, so that a change is noticed.
+    """
     if isinstance(x, Node):
         return x._leaf()
-    if type(x) in ATOMIC or not contains_node(x):
+    if type(x) in ATOMIC:
         return x
-    return unwrapped(x, keep=lambda found: found._leaf())
+    if contains_node(x):
+        return unwrapped(x, keep=lambda found: found._leaf())
+    if not is_mutable(x):
+        return x
+    return copy.deepcopy(x) if is_small(x) else Node(x)
 
 
 def _escaped(leaf: Node, how: str) -> None:

@@ -29,7 +29,7 @@ class Operation:
 
     @cached_property
     def source(self) -> str:
-        """Source text of a function of the user's, without indentation; empty for operators and builtins."""
+        """Source text of a function of the user's, without indentation; empty for operators and built-in functions."""
         if self.symbol:
             return ""
         try:
@@ -80,7 +80,7 @@ _UNARY: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "pos": ("+{}", operator.pos),
     "invert": ("~{}", operator.invert),
     "abs": ("abs({})", abs),
-    "round": ("round({})", round),
+    "round": ("", round),  # written as a call, since it may have digits
     "trunc": ("trunc({})", math.trunc),
     "floor": ("floor({})", math.floor),
     "ceil": ("ceil({})", math.ceil),
@@ -95,6 +95,13 @@ OPERATIONS: dict[str, Operation] = {
     "getitem": Operation("item", operator.getitem, "{}[{}]"),
 }
 """The operations behind Python's operators, by the special method's name without underscores."""
+
+
+def name_of(function: Any) -> str:
+    """What a function is called; of a `functools.partial`, what it calls."""
+    while not hasattr(function, "__name__") and hasattr(function, "func"):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def attribute(name: str) -> Operation:
@@ -114,6 +121,6 @@ def numpy_function(ufunc: Any, how: str) -> Operation:
     return Operation(name, getattr(ufunc, how), f"numpy.{ufunc.__name__}{'' if how == '__call__' else '.' + how}(*)")
 
 
-POWER_MODULO = Operation("pow", pow, "pow({}, {}, {})")
+POWER_MODULO = Operation("pow", pow)
 CALL = Operation("call", lambda function, *args, **kwargs: function(*args, **kwargs), "{}(*)")
 GATHER = Operation("gather", lambda *structure: structure[0], "{}")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Node, Version
+from agentopt.graph.node import Node, Parameter, Version
 from agentopt.graph.showing import estimate_tokens, failure_text, shortened, show
+from agentopt.graph.structure import unwrapped
 from agentopt.graph.subgraph import Evidence, Subgraph
 
 
@@ -37,7 +38,8 @@ class RenderOptions:
 class Names:
     """Names of nodes in one rendering: what the user called them, or what made them with a number."""
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: Mapping[Parameter, str] | None = None) -> None:
+        self._parameters = parameters or {}
         self._names: dict[int, str] = {}
         self._used: set[str] = set()
         self._counts: Counter[str] = Counter()
@@ -45,24 +47,24 @@ class Names:
     def name(self, node: Node) -> str:
         """The node's name; chosen when it is first asked for."""
         if id(node) not in self._names:
-            name = _given(node)
+            name = self.given(node)
             if name is None or name in self._used:
                 name = self._numbered(name or (node.operation.name if node.operation else "input"))
             self._used.add(name)
             self._names[id(node)] = name
         return self._names[id(node)]
 
+    def given(self, node: Node) -> str | None:
+        """The name that the user gave, or that the optimizer uses for a parameter."""
+        if isinstance(node, Version):
+            return self._parameters.get(node.parameter, node.parameter.name)
+        return re.sub(r"\W+", "_", node.name) if node.name else None
+
     def _numbered(self, base: str) -> str:
         while True:
             self._counts[base] += 1
             if (name := f"{base}{self._counts[base]}") not in self._used:
                 return name
-
-
-def _given(node: Node) -> str | None:
-    if isinstance(node, Version):
-        return node.parameter.name
-    return re.sub(r"\W+", "_", node.name) if node.name else None
 
 
 def call_text(node: Node, names: Names) -> str:
@@ -79,24 +81,30 @@ def call_text(node: Node, names: Names) -> str:
     if operation.symbol.endswith("(*)"):
         return f"{operation.symbol[:-3].format(listed[0])}({', '.join(listed[1:])})"
     if operation.symbol:
-        return operation.symbol.format(*arguments)
+        return operation.symbol.format(*(f"({a})" if a.startswith("-") else a for a in arguments))
     return f"{operation.name}({', '.join(listed)})"
 
 
 def _argument(x: Any, names: Names) -> str:
     if isinstance(x, Node):
         return names.name(x)
-    if isinstance(x, (list, tuple)) and any(isinstance(m, (Node, list, tuple, dict)) for m in x):
-        inside = ", ".join(_argument(m, names) for m in x)
-        return f"[{inside}]" if isinstance(x, list) else f"({inside})"
-    if isinstance(x, dict) and any(isinstance(m, (Node, list, tuple, dict)) for m in x.values()):
-        return "{" + ", ".join(f"{k!r}: {_argument(m, names)}" for k, m in x.items()) + "}"
-    return show(x, 80)
+    return show(unwrapped(x, keep=lambda node: _Named(names.name(node._leaf()))), 200)
 
 
-def parameter_text(version: Version, value_chars: int | None = None) -> str:
-    """One parameter with what is allowed for it, in full unless `value_chars` is given."""
+class _Named:
+    """Stands for a node inside a container that is shown."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def to_text(self) -> str:
+        return self.name
+
+
+def parameter_text(version: Version, name: str | None = None) -> str:
+    """One parameter, under its own name or another, with what is allowed for it, in full."""
     parameter = version.parameter
+    name = name or parameter.name or ""
     words: list[str] = [parameter.kind]
     if parameter.bounds:
         low, high = parameter.bounds
@@ -106,12 +114,11 @@ def parameter_text(version: Version, value_chars: int | None = None) -> str:
     if parameter.step:
         words.append(f"in steps of {parameter.step}")
     about = f" - {parameter.doc}" if parameter.doc else ""
-    value = show(version._value, value_chars or 10**9)
     if parameter.kind in ("prompt", "code"):
-        text = version._value if value_chars is None else shortened(str(version._value), value_chars)
+        text = str(version._value)
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
-        return f"{parameter.name} ({', '.join(words)}){about}:\n{fence}\n{text}\n{fence}"
-    return f"{parameter.name} ({', '.join(words)}){about} = {value}"
+        return f"{name} ({', '.join(words)}){about}:\n{fence}\n{text}\n{fence}"
+    return f"{name} ({', '.join(words)}){about} = {show(version._value, None)}"
 
 
 @dataclass(frozen=True)
@@ -136,9 +143,14 @@ def _step(node: Node, names: Names, options: RenderOptions) -> _Step:
     name, call = names.name(node), call_text(node, names)
     if node.error is not None:
         return _Step(name, call, "", f"failed: {failure_text(node.error, 4 * options.value_chars)}")
-    shown = _rounded(node._value) or show(node._value, options.value_chars)
+    shown = _rounded(node._value) or _value_text(node, options)
     is_short = len(shown) <= 60 and "\n" not in shown
     return _Step(name, call, shown if is_short else "", "" if is_short else shown)
+
+
+def _value_text(node: Node, options: RenderOptions) -> str:
+    shown = show(node._value, options.value_chars)
+    return f"{shown} (changed in place after it was recorded)" if node.is_changed else shown
 
 
 def _rounded(value: Any) -> str:
@@ -188,17 +200,27 @@ def _documentation(graphs: Sequence[Subgraph], options: RenderOptions) -> list[s
     return lines
 
 
-def render(evidence: Sequence[Evidence], options: RenderOptions = RenderOptions()) -> str:
+def render(
+    evidence: Sequence[Evidence],
+    options: RenderOptions = RenderOptions(),
+    *,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> str:
     """All evidence as one text: parameters once, then per run its code, values and feedback.
 
     Runs whose code is the same as the first run's show only their values.
+
+    Args:
+        parameters: what the optimizer calls them, where that is not their own name.
     """
-    versions = {id(v.parameter): v for e in evidence for v in e.subgraph.parameters}
-    sections = ["# Parameters\n" + "\n".join(parameter_text(v) for v in versions.values())] if versions else []
+    called = {parameter: name for name, parameter in (parameters or {}).items()}
+    versions = {v.parameter: v for e in evidence for v in e.subgraph.parameters}
+    shown = [parameter_text(v, called.get(p)) for p, v in versions.items()]
+    sections = ["# Parameters\n" + "\n".join(shown)] if shown else []
     if documented := _documentation([e.subgraph for e in evidence], options):
         sections.append("# Functions\n" + "\n".join(documented))
     share = options.max_tokens // max(1, len(evidence))
-    runs = [_Run(one, options) for one in evidence]
+    runs = [_Run(one, options, Names(called)) for one in evidence]
     for number, run in enumerate(runs, 1):
         title = "" if len(runs) == 1 else f"# Run {number}{f' ({run.instance})' if run.instance else ''}\n"
         sections.append(title + run.text(share, is_code_known=number > 1 and run.code == runs[0].code))
@@ -208,8 +230,8 @@ def render(evidence: Sequence[Evidence], options: RenderOptions = RenderOptions(
 class _Run:
     """One piece of evidence, made into lines."""
 
-    def __init__(self, evidence: Evidence, options: RenderOptions) -> None:
-        graph, names = evidence.subgraph, Names()
+    def __init__(self, evidence: Evidence, options: RenderOptions, names: Names) -> None:
+        graph = evidence.subgraph
         for version in graph.parameters:
             names.name(version)
         self.instance = evidence.instance
@@ -233,4 +255,4 @@ class _Run:
 
 def _input_line(node: Node, names: Names, options: RenderOptions) -> str:
     about = f"  # {node.description}" if node.description else ""
-    return f"{names.name(node)} = {_indented(show(node._value, options.value_chars))}{about}"
+    return f"{names.name(node)} = {_indented(_value_text(node, options))}{about}"

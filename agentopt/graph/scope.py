@@ -25,12 +25,11 @@ class Scope:
         overlay: values that parameters have here, instead of their own (a candidate being measured).
         sandbox: where code parameters run that differ from the user's own source; `None` for the default.
         is_recording: False inside `stop_tracing()`.
-        since: serial at which the running bundle began; nodes from then on are inside it.
         reads: nodes read in the running bundle's body; `None` outside bundles.
-        made: nodes made in the running bundle's body.
+        made: nodes made in the running bundle's body; `None` outside bundles.
     """
 
-    __slots__ = ("is_recording", "made", "overlay", "reads", "sandbox", "since", "trace")
+    __slots__ = ("is_recording", "made", "overlay", "reads", "sandbox", "trace")
 
     def __init__(
         self,
@@ -38,26 +37,24 @@ class Scope:
         overlay: Mapping[Parameter, Version],
         sandbox: Sandbox | None,
         is_recording: bool = True,
-        since: int | None = None,
+        reads: list[Node] | None = None,
+        made: list[Node] | None = None,
     ) -> None:
         self.trace = trace
         self.overlay = overlay
         self.sandbox = sandbox
         self.is_recording = is_recording
-        self.since = since
-        self.reads: list[Node] | None = None if since is None else []
-        self.made: list[Node] | None = None if since is None else []
+        self.reads = reads
+        self.made = made
 
 
 SCOPE: ContextVar[Scope | None] = ContextVar("agentopt_scope", default=None)
 
 
 def child_scope(**changes: Any) -> Scope:
-    """A scope like the current one except for `changes`, outside any bundle."""
-    scope = SCOPE.get()
-    settings: dict[str, Any] = {"trace": None, "overlay": {}, "sandbox": None, "is_recording": True}
-    if scope is not None:
-        settings = {name: getattr(scope, name) for name in settings}
+    """A scope like the current one except for `changes`."""
+    scope = SCOPE.get() or Scope(None, {}, None)
+    settings = {name: getattr(scope, name) for name in Scope.__slots__}
     return Scope(**{**settings, **changes})
 
 

@@ -1,10 +1,12 @@
 """Nodes inside plain containers: finding them, and taking their values out.
 
-Looked into: list, tuple, namedtuple, dict (its values), set, frozenset, slice, dataclass instances and pydantic models.
+Looked into: list, tuple, dict (its values), set, frozenset and their subclasses, slice, dataclass instances and
+pydantic models; not instances of classes marked with `@module`, which hold parameters rather than data.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,18 +18,34 @@ ATOMIC = frozenset({type(None), bool, int, float, complex, str, bytes, range, ty
 """Types that cannot hold a node."""
 
 
+def fields_of(value: Any) -> list[str] | None:
+    """Names of the fields of a dataclass instance or pydantic model that are set; `None` for anything else."""
+    if isinstance(value, type) or getattr(type(value), "__agentopt_module__", False):
+        return None
+    if dataclasses.is_dataclass(value):
+        return [f.name for f in dataclasses.fields(value) if hasattr(value, f.name)]
+    fields = getattr(type(value), "model_fields", None)  # pydantic, without importing it
+    return [name for name in fields if hasattr(value, name)] if isinstance(fields, dict) else None
+
+
 def _members(value: Any) -> list[Any] | None:
     """The members of a container that is looked into, otherwise `None`."""
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple)):
         return list(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=_serial)  # a set's own order is that of addresses
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, slice):
         return [value.start, value.stop, value.step]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [getattr(value, f.name, None) for f in dataclasses.fields(value)]
-    fields = getattr(type(value), "model_fields", None)  # pydantic, without importing it
-    return [getattr(value, name, None) for name in fields] if isinstance(fields, dict) else None
+    fields = fields_of(value)
+    return None if fields is None else [getattr(value, name) for name in fields]
+
+
+def _serial(member: Any) -> int:
+    from agentopt.graph.node import Node
+
+    return member.serial if isinstance(member, Node) else -1
 
 
 def nodes_in(value: Any) -> Iterator[Node]:
@@ -53,7 +71,8 @@ def contains_node(value: Any) -> bool:
 def unwrapped(value: Any, *, keep: Callable[[Node], Any] | None = None) -> Any:
     """`value` with every node in it replaced by its plain value (or by `keep(node)`).
 
-    Containers are copied only where they hold a node; everything else is the same object.
+    A value without nodes is returned as it is. Otherwise its containers are copied, without calling their
+    constructors; data that contain themselves do so in the copy too.
     """
     from agentopt.graph.node import Node
 
@@ -61,20 +80,45 @@ def unwrapped(value: Any, *, keep: Callable[[Node], Any] | None = None) -> Any:
         return keep(value) if keep else value._leaf()._value
     if type(value) in ATOMIC or not contains_node(value):
         return value
+    return _Rebuilding(keep).of(value)
 
-    def rebuilt(member: Any) -> Any:
-        return unwrapped(member, keep=keep)
 
-    if isinstance(value, tuple) and hasattr(value, "_fields"):  # namedtuple
-        return type(value)(*map(rebuilt, value))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(map(rebuilt, value))
-    if isinstance(value, dict):
-        return {key: rebuilt(member) for key, member in value.items()}
-    if isinstance(value, slice):
-        return slice(rebuilt(value.start), rebuilt(value.stop), rebuilt(value.step))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changes = {f.name: rebuilt(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
-        return dataclasses.replace(value, **changes)
-    changes = {name: rebuilt(getattr(value, name)) for name in type(value).model_fields}
-    return value.model_copy(update=changes)
+class _Rebuilding:
+    """One copy of nested containers, each container copied once."""
+
+    def __init__(self, keep: Callable[[Node], Any] | None) -> None:
+        self._keep = keep
+        self._done: dict[int, Any] = {}
+
+    def of(self, x: Any) -> Any:
+        from agentopt.graph.node import Node
+
+        if isinstance(x, Node):
+            return self._keep(x) if self._keep else x._leaf()._value
+        if type(x) in ATOMIC or not contains_node(x):
+            return x
+        if id(x) not in self._done:
+            self._done[id(x)] = self._container(x)
+        return self._done[id(x)]
+
+    def _container(self, x: Any) -> Any:
+        if isinstance(x, tuple):
+            members = [self.of(member) for member in x]
+            return tuple.__new__(type(x), members)
+        if isinstance(x, slice):
+            return slice(self.of(x.start), self.of(x.stop), self.of(x.step))
+        if isinstance(x, frozenset):
+            return frozenset.__new__(type(x), [self.of(member) for member in x])
+        copied = self._done[id(x)] = copy.copy(x)
+        if isinstance(x, list):
+            copied[:] = [self.of(member) for member in x]
+        elif isinstance(x, set):
+            copied.clear()
+            copied.update([self.of(member) for member in x])
+        elif isinstance(x, dict):
+            for key, member in x.items():
+                copied[key] = self.of(member)
+        else:
+            for name in fields_of(x) or ():
+                object.__setattr__(copied, name, self.of(getattr(x, name)))
+        return copied

@@ -23,7 +23,7 @@ class Subgraph:
         nodes: operations that depend on a parameter and that the output depends on, in order of
             creation; the output is among them (alone, where it depends on no parameter).
         inputs: other values these operations used, in order of creation.
-        parameters: the parameter versions that were read, in order of creation, each parameter's once.
+        parameters: the parameter versions that were read, in order of creation, each version once.
     """
 
     output: Node

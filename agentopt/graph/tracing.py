@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError
+from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError, UsageError
 from agentopt.graph.node import Node, make
-from agentopt.graph.operation import GATHER, Operation
+from agentopt.graph.operation import GATHER, Operation, name_of
 from agentopt.graph.scope import SCOPE, child_scope
 from agentopt.graph.structure import contains_node, unwrapped
 from agentopt.graph.subgraph import ancestors
@@ -84,11 +84,13 @@ class Trace:
 
         An exception of the workflow's own lines depends on the values that escaped, and on the last failure.
         """
-        for raised, node in self.failures:
+        for raised, node in reversed(self.failures):  # the outermost of nested bundles knows the graph's nodes
             if raised is error:
                 self.output = node
                 return
-        seen = [e.node for e in self.escapes] + [node for raised, node in self.failures if raised is error.__cause__]
+        causes = (error.__cause__, error.__context__)
+        earlier = [node for raised, node in self.failures if any(raised is cause for cause in causes)]
+        seen = [e.node for e in self.escapes] + earlier[-1:]
         self.output = make(None, workflow, tuple({id(node): node for node in seen}.values()))
         self.output.extra().error = error
 
@@ -101,10 +103,12 @@ class TracedWorkflow:
     """A workflow whose calls return a `Trace`. Made by `trace`."""
 
     def __init__(self, function: Callable[..., Any], *, is_strict: bool) -> None:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise UsageError(f"`{function.__qualname__}` is a generator; trace a function that returns its result")
         functools.update_wrapper(self, function)
         self.function = function
         self.is_strict = is_strict
-        self.operation = Operation(function.__name__, function, doc=inspect.getdoc(function) or "")
+        self.operation = Operation(name_of(function), function, doc=inspect.getdoc(function) or "")
         self.is_async = inspect.iscoroutinefunction(function)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -116,7 +120,7 @@ class TracedWorkflow:
         return self._awaited(trace, args, kwargs) if self.is_async else self._run(trace, args, kwargs)
 
     def _run(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
-        token = SCOPE.set(child_scope(trace=trace))
+        token = SCOPE.set(child_scope(trace=trace, reads=None, made=None))
         try:
             trace.finish(self.function(*args, **kwargs), self.operation)
         except (StrictTraceError, RunError, EnvironmentProblem):
@@ -128,7 +132,7 @@ class TracedWorkflow:
         return trace
 
     async def _awaited(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
-        token = SCOPE.set(child_scope(trace=trace))
+        token = SCOPE.set(child_scope(trace=trace, reads=None, made=None))
         try:
             trace.finish(await self.function(*args, **kwargs), self.operation)
         except (StrictTraceError, RunError, EnvironmentProblem):

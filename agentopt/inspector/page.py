@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agentopt.canonical import from_jsonable
+from agentopt.errors import UsageError
 from agentopt.events import Evaluated
 from agentopt.inspector.text import best_so_far, number, stopped
 from agentopt.inspector.view import CandidateView, RunView, score_of
@@ -26,12 +27,19 @@ _HEAD = (
 
 
 def write_page(path: Path, runs: Sequence[RunView], *, title: str = "agentopt") -> None:
-    """Writes one page that shows the runs one after the other."""
+    """Writes one page that shows the runs one after the other.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     style = files("agentopt.inspector").joinpath("page.css").read_text(encoding="utf-8")
     head = f"{_HEAD}<title>{escape(title)}</title><style>{style}</style></head>"
     page = f"{head}<body><h1>{escape(title)}</h1>{''.join(_run(run) for run in runs)}</body></html>"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot write the page `{path}`: {error}") from None
 
 
 def _run(run: RunView) -> str:

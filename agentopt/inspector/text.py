@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -21,18 +22,33 @@ from agentopt.inspector.view import CandidateView, RunView, score_of
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def plain(value: object) -> Text:
+    """`value` as text that a terminal only prints: no markup, and control characters made visible.
+
+    A record is untrusted; an escape sequence in it must not reach the terminal.
+    """
+    return Text(_CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value)))
+
+
+def _panel(body: object, title: object) -> Panel:
+    return Panel(plain(body), title=plain(title), title_align="left")
+
+
 def summary(run: RunView) -> RenderableType:
     """Start, best, cost, and why it stopped, with a table of the candidates."""
     header, facts = run.header, Table.grid(padding=(0, 2))
-    facts.add_row("task", Text(str(header.task.get("name", ""))))
-    facts.add_row("run", Text(f"{header.run}, {_when(run.started_at)}, {run.seconds:.1f} s"))
-    facts.add_row("answered by", Text(header.answered_by))
-    facts.add_row("stopped", Text(stopped(run)))
+    facts.add_row("task", plain(str(header.task.get("name", ""))))
+    facts.add_row("run", plain(f"{header.run}, {_when(run.started_at)}, {run.seconds:.1f} s"))
+    facts.add_row("answered by", plain(header.answered_by))
+    facts.add_row("stopped", plain(stopped(run)))
     for label, line in _scores(run):
-        facts.add_row(label, Text(line))
-    facts.add_row("spent", Text(_spent(run)))
+        facts.add_row(label, plain(line))
+    facts.add_row("spent", plain(_spent(run)))
     if curve := best_so_far(run):
-        facts.add_row("best so far", Text(sparkline(curve)))
+        facts.add_row("best so far", plain(sparkline(curve)))
     return Group(facts, candidates_table(run))
 
 
@@ -71,7 +87,10 @@ def _spent(run: RunView) -> str:
 
 
 def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):  # a record may say anything
+        return f"at {seconds}"
 
 
 def number(value: Any) -> str:
@@ -85,7 +104,11 @@ def best_so_far(run: RunView) -> list[float]:
     curve: list[float] = []
     for candidate in run.candidates.values():
         mean = candidate.mean(split)
-        if mean is not None and math.isfinite(mean) and candidate.count(split) == len(run.header.instances[split]):
+        if (
+            mean is not None
+            and math.isfinite(mean)
+            and candidate.count(split) >= len(run.header.instances.get(split, ()))
+        ):
             curve.append(max(mean, curve[-1]) if curve else mean)
     return curve
 
@@ -114,11 +137,11 @@ def candidates_table(run: RunView, most: int = 40) -> RenderableType:
             f"{added.candidate}{mark}",
             ",".join(map(str, added.parents)),
             *(number(candidate.mean(split)) for split in ("train", "dev", "test")),
-            added.origin,
-            Text(shortened(changes(run, candidate), 160)),
+            plain(added.origin),
+            plain(shortened(changes(run, candidate), 160)),
         )
     if len(shown) < len(listed):
-        return Group(table, Text(f"({len(listed) - len(shown)} candidates in the middle are not shown)"))
+        return Group(table, plain(f"({len(listed) - len(shown)} candidates in the middle are not shown)"))
     return table
 
 
@@ -141,15 +164,15 @@ def candidate_view(run: RunView, identity: int) -> RenderableType:
     candidate = run.candidates[identity]
     parts: list[RenderableType] = []
     for name, value in from_jsonable(candidate.added.values).items():
-        parts.append(Panel(Text(str(value)), title=name, title_align="left"))
+        parts.append(_panel(value, name))
     if reasoning := candidate.added.notes.get("reasoning"):
-        parts.append(Panel(Text(str(reasoning)), title="reasoning", title_align="left"))
+        parts.append(_panel(reasoning, "reasoning"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("instance", "split", "score", "feedback"):
         table.add_column(column, overflow="fold")
     for evaluation in candidate.evaluations:
-        said = Text(shortened(str(evaluation.feedback.get("text", "")), 400))
-        table.add_row(evaluation.instance, evaluation.split, number(score_of(evaluation)), said)
+        said = plain(shortened(str(evaluation.feedback.get("text", "")), 400))
+        table.add_row(plain(evaluation.instance), plain(evaluation.split), number(score_of(evaluation)), said)
     return Group(*parts, table)
 
 
@@ -165,8 +188,8 @@ def difference(run: RunView, first: int, second: int) -> RenderableType:
             continue
         a, b = str(before[name]).splitlines(), str(after[name]).splitlines()
         for line in difflib.unified_diff(a, b, f"{name} of {first}", f"{name} of {second}", n=2, lineterm=""):
-            text.append(line + "\n", style={"+": "green", "-": "red"}.get(line[:1], ""))
-    return text if text.plain else Text("no difference")
+            text.append(plain(line).plain + "\n", style={"+": "green", "-": "red"}.get(line[:1], ""))
+    return text if text.plain else plain("no difference")
 
 
 def exchange_view(run: RunView, index: int) -> RenderableType:
@@ -178,12 +201,10 @@ def exchange_view(run: RunView, index: int) -> RenderableType:
     if not 0 <= index < len(run.exchanges):
         raise UsageError(f"run {run.header.run} has no exchange {index}; it has 0 to {len(run.exchanges) - 1}")
     exchange = run.exchanges[index]
-    parts = [Panel(Text(m["content"]), title=m["role"], title_align="left") for m in exchange["request"]["messages"]]
+    parts = [_panel(m["content"], m["role"]) for m in exchange["request"]["messages"]]
     reply = exchange.get("reply")
-    said = Text(reply["text"] if reply else exchange.get("error", ""))
+    said = reply["text"] if reply else exchange.get("error", "")
     title = "reply" if reply else "failed"
     where = ", ".join(f"{k} {v}" for k, v in (exchange.get("where") or {}).items())
-    parts.append(
-        Panel(said, title=f"{title} ({exchange.get('role', '')}{', ' + where if where else ''})", title_align="left")
-    )
+    parts.append(_panel(said, f"{title} ({exchange.get('role', '')}{', ' + where if where else ''})"))
     return Group(*parts)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentopt.budget import Ledger, Reservation
-from agentopt.canonical import canonical, from_jsonable, to_jsonable
+from agentopt.canonical import canonical, from_jsonable, known_fields, to_jsonable
 from agentopt.errors import BudgetExhausted, UsageError
 from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
 from agentopt.llm.failures import certainly_free
@@ -57,10 +57,12 @@ class Exchange:
         """Reads what `to_json` wrote, ignoring fields of the exchange and its reply that it does not know."""
         reply = data.get("reply")
         if reply is not None:
-            reply = Reply(**{**_known(Reply, reply), "usage": Usage(**_known(Usage, reply.get("usage", {})))})
+            reply = Reply(
+                **{**known_fields(Reply, reply), "usage": Usage(**known_fields(Usage, reply.get("usage", {})))}
+            )
         return cls(
             **{
-                **_known(cls, data),
+                **known_fields(cls, data),
                 "request": Request.from_json(data["request"]),
                 "reply": reply,
                 "where": from_jsonable(data.get("where", {})),
@@ -68,17 +70,9 @@ class Exchange:
         )
 
 
-def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(kind)}
-    return {key: value for key, value in data.items() if key in names}
-
-
 @runtime_checkable
 class Labelled(Protocol):
-    """An `LLM` that wants to know for what it is asked, such as `ReplayedLLM`.
-
-    `labelled` gives a copy for `where`, in place of any label it had; what it holds is shared.
-    """
+    """An `LLM` that wants to know for what it is asked, such as `ReplayedLLM`."""
 
     def labelled(self, **where: Any) -> LLM: ...
 

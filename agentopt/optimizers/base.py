@@ -19,7 +19,11 @@ class Optimizer(Protocol):
         ...
 
     def ask(self, context: Context, n: int) -> list[Trial]:
-        """What to measure next, at most `n` trials where that is possible; empty when it is done."""
+        """What to measure next; empty when it is done.
+
+        Args:
+            n: how many trials would be measured together; a wish, and the same however many run at a time.
+        """
         ...
 
     def best(self, context: Context) -> Candidate:

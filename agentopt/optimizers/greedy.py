@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentopt.candidate import Candidate, Refusal, Trial
+from agentopt.errors import UsageError
 from agentopt.graph.showing import show
 from agentopt.llm.base import Capability
 from agentopt.proposers.base import Context, Proposer
@@ -29,6 +30,9 @@ class Greedy:
     name = "greedy"
 
     def __init__(self, proposer: Proposer, *, minibatch: int = 6, attempts: int = 3) -> None:
+        for name, value in (("minibatch", minibatch), ("attempts", attempts)):
+            if value < 1:
+                raise UsageError(f"`{name}` is {value}; expected 1 or more")
         self.proposer = proposer
         self.minibatch = minibatch
         self.attempts = attempts
@@ -55,14 +59,14 @@ class Greedy:
         if not archive.is_measured(start.id, dev):
             return [Trial(candidate=start, instances=dev)]
         if promising := [c for c in archive.candidates if self._is_promising(context, c)]:
-            return [Trial(candidate=c, instances=dev) for c in promising[:n]]
+            return [Trial(candidate=c, instances=dev) for c in promising]
         best = self.best(context)
         batch = self._next_batch(context, best)
         if batch is None:
             return []
         if not archive.is_measured(best.id, batch):
             return [Trial(candidate=best, instances=batch)]
-        return [Trial(candidate=child, instances=batch) for child in self._children(context, best, batch)[:n]]
+        return [Trial(candidate=child, instances=batch) for child in self._children(context, best, batch)]
 
     def _is_promising(self, context: Context, candidate: Candidate) -> bool:
         archive, batch = context.archive, candidate.notes.get("minibatch")

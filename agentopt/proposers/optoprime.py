@@ -56,7 +56,6 @@ class OptoPrimeProposer:
         """Proposals for children of `parents[0]`; empty where the model gave nothing usable.
 
         Raises:
-            UsageError: the run has no model.
             BudgetExhausted: no model call is left.
         """
         parent = parents[0]
@@ -67,11 +66,11 @@ class OptoPrimeProposer:
     def _request(self, context: Context, parent: Candidate, evidence: Sequence[Evidence]) -> Request:
         prompt = load_prompt("optoprime")
         schema = reply_schema(context.space)
-        instances = [e.instance for e in evidence]
+        instances = list(dict.fromkeys(e.instance for e in evidence))
         user = prompt.fill(
             "user",
             objective=context.objective,
-            evidence=render(evidence, RenderOptions(max_tokens=self.max_tokens)),
+            evidence=render(evidence, RenderOptions(max_tokens=self.max_tokens), parameters=context.space.parameters),
             history=self._history(context, parent, instances),
         )
         messages = (Message("system", prompt.fill("system")), Message("user", user))
@@ -89,13 +88,11 @@ class OptoPrimeProposer:
         refused = [f"- refused: {r.problem}" for r in archive.refusals[-3:] if parent.id in r.parents]
         if not lines + refused:
             return ""
-        return "\n".join(
-            ["\n# Tried before on the same inputs (the values that differ from those above)", *lines, *refused]
-        )
+        title = "\n\n# Tried before on the same inputs (the values that differ from those above)"
+        return "\n".join([title, *lines, *refused])
 
     def _ask(self, context: Context, parent: Candidate, request: Request) -> Proposal | None:
-        if context.llm is None:
-            raise ProposalError("unreachable: the run checks `needs` before it starts")
+        assert context.llm is not None, "a run checks `needs` before it starts"
         for _ in range(1 + self.again):
             reply = context.llm.complete(request)
             try:
@@ -104,7 +101,8 @@ class OptoPrimeProposer:
                 problem = f"The model refused: {reply.refusal}" if reply.refusal else str(error)
                 context.refuse(Refusal(parents=(parent.id,), problem=problem))
                 again = load_prompt("optoprime_again").fill(problem=problem)
-                turns = (Message("assistant", reply.text), Message("user", again))
+                said = (Message("assistant", reply.text),) if reply.text.strip() else ()
+                turns = (*said, Message("user", again))
                 request = Request(
                     messages=request.messages[:2] + turns,
                     schema=request.schema,
@@ -139,7 +137,7 @@ def parse_reply(text: str, space: Space, parent: Candidate) -> Proposal:
     if not isinstance(data, dict):
         raise ProposalError(f"expected one JSON object, got {type(data).__name__}: {show(data, 80)}")
     changes = data.get("changes")
-    if changes is None and data.keys() & space.parameters.keys():
+    if not changes and data.keys() & space.parameters.keys():
         changes = {name: value for name, value in data.items() if name in space.parameters}
     if not isinstance(changes, dict):
         raise ProposalError('the object has no "changes" object with the new values by parameter name')

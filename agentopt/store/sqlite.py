@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,7 +78,7 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
+            self._become_wal()
             self._connection.execute("pragma synchronous = normal")
             (version,) = self._connection.execute("pragma user_version").fetchone()
             if version > STORE_VERSION:
@@ -88,13 +89,24 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise UsageError(f"cannot use `{path}` as a record: {error}") from error
 
+    def _become_wal(self) -> None:
+        """Switches to write-ahead logging; SQLite does not wait for a lock here by itself."""
+        for attempt in range(100):
+            try:
+                self._connection.execute("pragma journal_mode = wal")
+                return
+            except sqlite3.OperationalError as error:
+                if attempt == 99 or "locked" not in str(error):
+                    raise
+                time.sleep(0.1)
+
     def append(self, run: str, event: Event) -> int:
         """Writes the next event of a run, and returns its serial, from 0, once it is safe.
 
         Raises:
             UsageError: the file cannot be written (disk full, no permission).
         """
-        body = event.model_dump_json()
+        body = _body(event)
         with self._lock:
             try:
                 self._connection.execute("begin immediate")
@@ -109,7 +121,7 @@ class Store:
                 )
                 self._connection.execute("commit")
             except sqlite3.Error as error:
-                if self._connection.in_transaction:
+                with suppress(sqlite3.Error):  # nothing was begun, or the file is closed
                     self._connection.execute("rollback")
                 raise UsageError(f"cannot write to `{self.path}`: {error}") from error
         return serial
@@ -149,6 +161,13 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _body(event: Event) -> str:
+    try:
+        return event.model_dump_json()
+    except ValueError:  # half of a surrogate pair in a text, which JSON holds as an escape
+        return json.dumps(event.model_dump())
 
 
 def _parsed(body: str, where: str) -> Event:

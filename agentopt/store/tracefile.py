@@ -22,11 +22,20 @@ def write_trace(path: Path, events: Iterable[StoredEvent]) -> None:
     lines = [json.dumps({"agentopt_trace": TRACE_VERSION})]
     for stored in events:
         body = stored.event.model_dump(mode="json", exclude_defaults=False)
-        lines.append(json.dumps({"serial": stored.serial, "time": stored.time, **body}, ensure_ascii=False))
+        lines.append(_line({"serial": stored.serial, "time": stored.time, **body}))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def _line(data: dict[str, Any]) -> str:
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can hold
+        return json.dumps(data)
+    return text
 
 
 def read_trace(path: Path) -> list[StoredEvent]:
@@ -37,37 +46,34 @@ def read_trace(path: Path) -> list[StoredEvent]:
         FormatError: it is not a trace, or a line is not an event; the message starts with `file:line`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        *whole, torn = path.read_bytes().split(b"\n")
+    except OSError as error:
         raise UsageError(f"cannot read trace `{path}`: {error}") from None
-    lines = text.splitlines()
-    header = _object(lines[0] if lines else "", path, 1)
-    version = header.get("agentopt_trace")
-    if version != TRACE_VERSION:
-        raise FormatError(
-            f'{path}:1: expected {{"agentopt_trace": {TRACE_VERSION}}}, got {lines[0][:80] if lines else "nothing"!r}'
-        )
+    lines = whole or [torn]
+    if b"\0" in lines[0] or not lines[0].isascii():
+        raise UsageError(f"cannot read trace `{path}`: it is not a text file of JSON lines")
+    header = _object(lines[0], path, 1)
+    if header.get("agentopt_trace") != TRACE_VERSION:
+        raise FormatError(f'{path}:1: expected {{"agentopt_trace": {TRACE_VERSION}}}, got {lines[0][:80]!r}')
     events = []
     for number, line in enumerate(lines[1:], 2):
-        if number == len(lines) and not text.endswith("\n"):
-            break
         row = _object(line, path, number)
-        if row.get("kind") not in KINDS:
+        if isinstance(row.get("kind"), str) and row["kind"] not in KINDS:
             continue
         try:
             events.append(StoredEvent(int(row["serial"]), float(row["time"]), read_event(row)))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise FormatError(f"{path}:{number}: not a valid event: {error}") from None
     if not events or not isinstance(events[0].event, RunStarted):
         raise FormatError(f"{path}:2: the first event of a trace must be `run_started`")
     return events
 
 
-def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from None
+        row = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, too many digits, too deep
+        raise FormatError(f"{path}:{number}: not JSON: {error}") from None
     if not isinstance(row, dict):
         raise FormatError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
     return row
@@ -79,7 +85,11 @@ def read_run(reference: str, store_path: Path) -> list[StoredEvent]:
     Raises:
         UsageError: there is no such file or run.
     """
-    if reference.endswith(".jsonl") or Path(reference).is_file():
+    try:
+        is_file = reference.endswith(".jsonl") or Path(reference).is_file()
+    except OSError:  # no name a file can have
+        is_file = False
+    if is_file:
         return read_trace(Path(reference))
     if not store_path.is_file():
         raise UsageError(f"no run `{reference}`: there is no file of that name, and no record at `{store_path}`")

@@ -21,7 +21,7 @@ def test_reflected_operation_swaps_its_operands(name: str) -> None:
     assert OPERATIONS[f"r{name}"].function(b, a) == OPERATIONS[name].function(a, b)
 
 
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if f"r{name}" in OPERATIONS])
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if f"r{n}" in OPERATIONS and OPERATIONS[n].symbol])
 def test_reflected_operation_is_written_in_the_order_of_the_program(name: str) -> None:
     assert OPERATIONS[f"r{name}"].symbol.format("a", "b") == OPERATIONS[name].symbol.format("b", "a")
 
@@ -44,9 +44,7 @@ class Side:
         ("rsub", "y - x"),
         ("eq", "x == y"),
         ("getitem", "x[y]"),
-        ("divmod", "divmod(x, y)"),
         ("neg", "-x"),
-        ("abs", "abs(x)"),
     ],
 )
 def test_operator_is_written_as_in_python(name: str, text: str) -> None:

@@ -1,0 +1,253 @@
+"""From words to an answer: programs, repairs, labels that stay hidden, problems without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agentopt as ao
+from agentopt.adapters.answer import Answer
+from agentopt.adapters.pipeline import grade, pipeline_task, program_in
+from agentopt.errors import FormatError, UsageError
+from agentopt.events import Evaluated, Event, Exchanged
+from agentopt.llm.scripted import Scripted, ScriptedLLM
+from agentopt.modeling.checks import Check, Verification
+
+HEAD = "import highspy\nh = highspy.Highs()\nh.silent()\n"
+RIGHT = HEAD + 'x = h.addVariable(ub=4.25, name="x")\nh.maximize(3 * x)\n'
+BROKEN = HEAD + "x = h.addVariable(ub=4.25, nome='x')\n"
+INFEASIBLE = HEAD + 'x = h.addVariable(ub=4, name="x")\nh.addConstr(x >= 5, name="floor")\nh.minimize(x)\n'
+
+
+def fenced(program: str) -> str:
+    return f"Here you are:\n```python\n{program}```\n"
+
+
+def jsonl(folder: Path, *rows: dict[str, Any] | str) -> Path:
+    path = folder / "problems.jsonl"
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
+    return path
+
+
+def problem(**more: Any) -> dict[str, Any]:
+    return {"id": "p1", "question": "How much can be earned?", "answer": 12.75, **more}
+
+
+class Measured:
+    """The pipeline measured on some problems, with scripted replies."""
+
+    def __init__(self, path: Path, replies: Sequence[Scripted], **settings: Any) -> None:
+        self.events: list[Event] = []
+        self.result = ao.optimize(
+            pipeline_task(path, split="train", **settings),
+            optimizer="measure",
+            llm=ScriptedLLM(replies),
+            workers=1,
+            out=None,
+            on_event=self.events.append,
+        )
+
+    @property
+    def evaluations(self) -> list[Evaluated]:
+        return [e for e in self.events if isinstance(e, Evaluated)]
+
+    @property
+    def requests(self) -> list[str]:
+        exchanges = [e.exchange["request"]["messages"] for e in self.events if isinstance(e, Exchanged)]
+        return ["\n".join(m["content"] for m in messages) for messages in exchanges]
+
+
+def test_a_right_program_at_once_is_right_with_one_call(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(RIGHT)])
+    assert [e.score for e in found.evaluations] == [1.0]
+    assert len(found.requests) == 1
+
+
+def test_a_first_program_that_fails_is_repaired_by_the_second(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(BROKEN), fenced(RIGHT)])
+    assert [e.score for e in found.evaluations] == [1.0]
+    assert len(found.requests) == 2
+
+
+def test_a_repair_sees_the_program_and_what_was_found(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(BROKEN), fenced(RIGHT)])
+    assert BROKEN.strip() in found.requests[1]
+    assert "TypeError" in found.requests[1]
+    assert "How much can be earned?" in found.requests[1]
+
+
+def test_an_infeasible_model_is_repaired_too(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(INFEASIBLE), fenced(RIGHT)])
+    assert [e.score for e in found.evaluations] == [1.0]
+    assert "floor: x >= 5" in found.requests[1]
+
+
+def test_attempts_are_limited(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(BROKEN)] * 9, attempts=2)
+    assert len(found.requests) == 2
+    assert [e.score for e in found.evaluations] == [0.0]
+
+
+def test_one_attempt_means_no_repair(tmp_path: Path) -> None:
+    assert len(Measured(jsonl(tmp_path, problem()), [fenced(BROKEN)] * 9, attempts=1).requests) == 1
+
+
+def test_infeasible_is_the_right_answer_of_a_problem_labelled_null(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem(answer=None)), [fenced(INFEASIBLE)] * 3)
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+def test_a_wrong_optimum_is_not_repaired_with_the_help_of_the_label(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem(answer=77.125)), [fenced(RIGHT)] * 3)
+    assert [e.score for e in found.evaluations] == [0.0]
+    assert len(found.requests) == 1
+
+
+def test_the_label_is_in_no_request(tmp_path: Path) -> None:
+    row = problem(answer=77.125, answer_set=[88.375], problem_type="SECRETTYPE", why="SECRETWHY")
+    found = Measured(jsonl(tmp_path, row), [fenced(BROKEN), fenced(INFEASIBLE), fenced(RIGHT)])
+    assert len(found.requests) == 3
+    for secret in ("77.125", "88.375", "SECRETTYPE", "SECRETWHY"):
+        assert all(secret not in request for request in found.requests)
+
+
+def test_the_label_is_in_no_request_of_the_optimizer_either(tmp_path: Path) -> None:
+    events: list[Event] = []
+    reply = '{"changes": {"instruction": "Write a better program."}}'
+    ao.optimize(
+        pipeline_task(jsonl(tmp_path, problem(answer=77.125)), split="train"),
+        llm=ScriptedLLM([lambda r: reply if r.schema else fenced(RIGHT)] * 9),
+        budget=ao.Budget(asks=3),
+        out=None,
+        on_event=events.append,
+    )
+    requests = [json.dumps(e.exchange["request"]) for e in events if isinstance(e, Exchanged)]
+    assert any("Write a better program." in r for r in requests)
+    assert all("77.125" not in r for r in requests)
+
+
+def test_a_problem_without_a_label_has_no_score_but_a_verified_answer(tmp_path: Path) -> None:
+    row = problem()
+    del row["answer"]
+    found = Measured(jsonl(tmp_path, row), [fenced(RIGHT)])
+    (evaluation,) = found.evaluations
+    assert (evaluation.status, evaluation.score) == ("ok", None)
+    assert evaluation.feedback["objectives"] == {"executed": 1, "solved": 1, "proved": 1}
+    assert found.result.dev_best is None
+
+
+def test_rates_are_the_table_of_the_run(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, problem(), problem(id="p2"))
+    found = Measured(path, [fenced(RIGHT), *[fenced(BROKEN)] * 3])
+    assert found.result.rates == {"executed": 0.5, "solved": 0.5, "proved": 0.5}
+
+
+def test_a_model_that_writes_no_program_is_told_so(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), ["I am sorry.", fenced(RIGHT)])
+    assert "SyntaxError" in found.requests[1]
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "program"),
+    [
+        ("x = 1", "x = 1"),
+        ("```python\nx = 1\n```", "x = 1\n"),
+        ("```\nx = 1\n```", "x = 1\n"),
+        ("```py\nx = 1\n```\nor\n```python\nx = 2\n```", "x = 2\n"),
+        ("```python \nx = 1\n```", "x = 1\n"),
+        pytest.param(
+            "```python\r\nx = 1\r\n```",
+            "x = 1\r\n",
+        ),
+        ("", ""),
+    ],
+)
+def test_the_program_in_a_reply(reply: str, program: str) -> None:
+    found = program_in(reply)
+    assert found.strip() == program.strip()
+
+
+def test_the_program_in_a_reply_that_was_cut_off_after_it() -> None:
+    assert program_in("Here you are:\n```python\nx = 1\n").strip() == "x = 1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "value", "score"),
+    [
+        ({"answer": 12.75}, "optimal", 12.75, 1.0),
+        ({"answer": 12.75}, "optimal", 13.0, 0.0),
+        ({"answer": 12.75}, "infeasible", None, 0.0),
+        ({"answer": 5, "answer_set": [12.75]}, "optimal", 12.75, 1.0),
+        ({"answer": 5, "answer_set": None}, "optimal", 12.75, 0.0),
+        ({"answer": None}, "infeasible", None, 1.0),
+        ({"answer": None}, "unbounded", None, 1.0),
+        ({"answer": None}, "optimal", 12.75, 0.0),
+        ({"answer": None}, "no_program", None, 0.0),
+        ({"answer": 0}, "no_program", None, 0.0),
+        ({}, "optimal", 12.75, None),
+    ],
+)
+def test_grade(fields: dict[str, Any], status: str, value: float | None, score: float | None) -> None:
+    assert grade(Answer(status=status, value=value), fields).score == score
+
+
+def test_the_right_number_of_a_refuted_solution_is_not_right() -> None:
+    check = Check(name="feasibility", verdict="refuted", detail="x breaks a row")
+    refuted = Verification(status="optimal", objective=12.75, checks=(check,))
+    assert grade(Answer(status="optimal", value=12.75, verification=refuted), {"answer": 12.75}).score == 0.0
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"answer": 1}, "`question` must be a string, got None"),
+        ({"question": 5}, "`question` must be a string, got 5"),
+        ({"question": "q", "answer": "12"}, "`answer` must be a number or null, got '12'"),
+        ({"question": "q", "answer": True}, "`answer` must be a number or null, got True"),
+        ("{broken", "not JSON"),
+        ("[]", "expected a JSON object, got list"),
+        pytest.param(
+            {"question": "q", "answer": 5, "answer_set": "many"},
+            "answer_set",
+        ),
+    ],
+)
+def test_a_malformed_line_is_a_format_error_that_names_file_and_line(
+    tmp_path: Path, row: dict[str, Any] | str, words: str
+) -> None:
+    with pytest.raises(FormatError, match=rf"problems\.jsonl:2: .*{words}"):
+        pipeline_task(jsonl(tmp_path, problem(), row))
+
+
+def test_the_line_number_counts_blank_lines(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"problems\.jsonl:3:"):
+        pipeline_task(jsonl(tmp_path, problem(), "", {"answer": 1}))
+
+
+def test_ids_choose_problems(tmp_path: Path) -> None:
+    task = pipeline_task(jsonl(tmp_path, problem(), problem(id="p2"), problem(id=3)), ids=["p2", "3"])
+    assert [i.id for i in task.instances] == ["p2", "3"]
+
+
+def test_an_unknown_id_is_a_usage_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'p9'"):
+        pipeline_task(jsonl(tmp_path, problem()), ids=["p1", "p9"])
+
+
+def test_problems_without_an_id_are_chosen_by_their_number(tmp_path: Path) -> None:
+    rows = [{"question": f"question {n}", "answer": n} for n in range(3)]
+    assert [i.fields["answer"] for i in pipeline_task(jsonl(tmp_path, *rows), ids=["2"]).instances] == [1]
+
+
+def test_the_file_of_development_problems_is_read_as_it_stands() -> None:
+    path = Path(__file__).parents[3] / "shared" / "data" / "modeling_dev.jsonl"
+    if not path.is_file():
+        pytest.skip("the file of development problems is not part of the repository")
+    assert len(pipeline_task(path, split="train").instances) > 5

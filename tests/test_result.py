@@ -1,0 +1,133 @@
+"""What a run found: as text, as JSON, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agentopt as ao
+from agentopt.candidate import Candidate
+from agentopt.errors import FormatError, UsageError
+from agentopt.result import Result
+from agentopt.selection.statistics import mean_interval, paired_difference
+
+START = Candidate(id=0, values={"x": 1.0, "tags": ("a", "b")}, origin="start")
+BEST = Candidate(id=2, values={"x": 2.0, "tags": ("a",)}, parents=(0, 1), origin="optoprime", notes={"reasoning": "ü"})
+RESULT = Result(
+    run="20261122-000000-abcdef",
+    task="prompt/sums",
+    start=START,
+    best=BEST,
+    dev_start=0.25,
+    dev_best=0.75,
+    test_start=mean_interval([0.0, 1.0, 0.0, 0.0]),
+    test_best=mean_interval([1.0, 1.0, 0.0, 1.0]),
+    test_gain=paired_difference([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]),
+    rates={"executed": 1.0},
+    reason="the optimizer is done",
+    spent={"evaluations": 12, "llm_calls": 3, "seconds": 1.25},
+    candidates=3,
+    record=Path("runs/agentopt.sqlite"),
+)
+
+
+def test_a_saved_result_reads_back_equal(tmp_path: Path) -> None:
+    RESULT.save(tmp_path / "result.json")
+    assert Result.load(tmp_path / "result.json") == RESULT
+
+
+def test_a_result_without_scores_reads_back_equal() -> None:
+    bare = replace(
+        RESULT, dev_start=None, dev_best=None, test_start=None, test_best=None, test_gain=None, record=None, rates={}
+    )
+    assert Result.from_json(json.loads(json.dumps(bare.to_json()))) == bare
+
+
+def test_infinite_scores_survive_json() -> None:
+    failed = replace(RESULT, dev_start=-math.inf, dev_best=-math.inf, test_start=mean_interval([-math.inf, 1.0]))
+    assert Result.from_json(json.loads(json.dumps(failed.to_json(), allow_nan=False))) == failed
+
+
+def test_the_json_is_strict_json() -> None:
+    json.dumps(RESULT.to_json(), allow_nan=False)
+
+
+def test_text_shows_dev_test_gain_reason_and_cost() -> None:
+    text = str(RESULT)
+    for words in (
+        "prompt/sums: 3 candidates, stopped because the optimizer is done",
+        "dev   0.25 -> 0.75",
+        "test  0.250 [",
+        "gain 0.500 [",
+        "paired, n = 4",
+        "evaluations 12, llm_calls 3, 1.2 s; run 20261122-000000-abcdef",
+    ):
+        assert words in text
+
+
+def test_text_says_where_there_is_no_score() -> None:
+    assert "dev   no score -> no score" in str(replace(RESULT, dev_start=None, dev_best=None))
+
+
+def test_text_says_where_there_is_no_interval() -> None:
+    lone = mean_interval([0.3])
+    assert "0.300 (no interval)" in str(replace(RESULT, test_start=lone, test_best=lone, test_gain=lone))
+
+
+def test_text_leaves_the_test_out_where_there_is_none() -> None:
+    assert "test" not in str(replace(RESULT, test_start=None, test_best=None, test_gain=None))
+
+
+def test_values_are_those_of_the_best() -> None:
+    assert RESULT.values == BEST.values
+
+
+def test_a_result_that_was_read_cannot_be_applied_and_says_what_to_do(tmp_path: Path) -> None:
+    RESULT.save(tmp_path / "result.json")
+    with pytest.raises(UsageError, match=r"result\.values"):
+        Result.load(tmp_path / "result.json").apply()
+
+
+def test_a_run_s_result_reads_back_equal(tmp_path: Path) -> None:
+    x = ao.Parameter(1.0, name="x", bounds=(0, 5))
+    result = ao.optimize(lambda: 0 - abs(x - 3), proposer="perturb", out=tmp_path, budget=ao.Budget(asks=5))
+    result.save(tmp_path / "result.json")
+    assert Result.load(tmp_path / "result.json") == result
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        "{}",
+        '{"agentopt_result": 2}',
+        '{"agentopt_result": 1}',
+        pytest.param("[]"),
+        pytest.param("5"),
+    ],
+)
+def test_a_file_that_is_no_result_is_a_format_error_that_names_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(FormatError, match=r"result\.json"):
+        Result.load(tmp_path / "result.json")
+
+
+def test_a_missing_file_is_a_format_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"nowhere\.json"):
+        Result.load(tmp_path / "nowhere.json")
+
+
+def test_unknown_fields_of_a_newer_agentopt_are_ignored() -> None:
+    data: dict[str, Any] = {**RESULT.to_json(), "mood": "fine"}
+    assert Result.from_json(data) == RESULT
+
+
+def test_unknown_fields_of_a_newer_candidate_are_ignored() -> None:
+    data = RESULT.to_json()
+    assert Result.from_json({**data, "best": {**data["best"], "mood": "fine"}}) == RESULT
