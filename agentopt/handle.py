@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal
 from agentopt.errors import UsageError
-from agentopt.events import Event, Exchanged, ProposalRefused, RunStarted, candidate_added, evaluated
+from agentopt.events import Event, Exchanged, ProposalRefused, RunFinished, RunStarted, candidate_added, evaluated
 from agentopt.graph.module import named
 from agentopt.graph.subgraph import Evidence, backward
 from agentopt.llm.base import LLM
@@ -106,6 +106,19 @@ class OptoPrime:
             return Step(problem=self._archive.refusals[-1].problem)
         self.space.set(proposals[0].changes)
         return Step(changes=dict(proposals[0].changes), reasoning=proposals[0].reasoning)
+
+    def close(self) -> None:
+        """Ends the record, if one is kept; `with OptoPrime(…) as optimizer:` does it too."""
+        if self._store is not None:
+            self._emit(RunFinished(reason="the loop closed it"))
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def _present(self, evidence: Sequence[Evidence]) -> Candidate:
         """The present values as a candidate, with the mean score of what was said about them."""

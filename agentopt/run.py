@@ -107,10 +107,10 @@ class Run:
         try:
             while True:
                 self._hold_for_test()
-                context = self._context()
+                context, refused = self._context(), len(self.archive.refusals)
                 trials = self.settings.optimizer.ask(context, TRIALS_PER_ASK)
                 if not trials:
-                    return self._why_done(context)
+                    return self._why_done(context, was_refused=len(self.archive.refusals) > refused)
                 self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
                 known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
                 unanswered = self._engine.measure(known, self.archive)
@@ -122,11 +122,13 @@ class Run:
         except LLMError as error:
             return f"the model did not answer: {error}"
 
-    def _why_done(self, context: Context) -> str:
+    def _why_done(self, context: Context, *, was_refused: bool) -> str:
         best = self.settings.optimizer.best(context)
         mean = self.archive.mean(best.id, context.instances["dev"] or context.instances["train"])
         if mean is not None and self.task.target is not None and mean >= self.task.target:
             return "the target is reached"
+        if was_refused:
+            return f"no proposal could be used; the last one: {self.archive.refusals[-1].problem}"
         return "the optimizer is done"
 
     def _tested(self, reason: str) -> Result:

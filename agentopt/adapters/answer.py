@@ -89,6 +89,8 @@ def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: Secon
         model = Model.from_json(captured["models"][-1])
     except UsageError as error:
         return Answer(status="no_program", text=f"The program's model is not a valid one: {error}")
+    if not model.columns:
+        return Answer(status="no_program", text="The program's model is empty: it has no variable.")
     return _examined(model, captured["notes"], sandbox, second_solver)
 
 

@@ -45,6 +45,3 @@ def main() -> None:
         notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
         print(f"agentopt: {error}{notes}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        print("agentopt: interrupted; what was done is in the record", file=sys.stderr)
-        sys.exit(130)

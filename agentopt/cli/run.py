@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +66,7 @@ def run(
     files = Files(instances, ids, attempts, examples, start, scorer)
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
     limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
-    with Progress(quiet=as_json) as progress:
+    with Progress(quiet=as_json) as progress, _interruptible(out):
         result = optimize(
             chosen,
             optimizer=optimizer,
@@ -83,6 +86,16 @@ def run(
     if chosen.verifier is not None:
         console.print(textwrap.indent(str(chosen.verify(result.best)), "  "), markup=False, soft_wrap=True)
     console.print(f"look: agentopt inspect {result.run}{'' if out == Path('runs') else f' --out {out}'}")
+
+
+@contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        where = "" if out == Path("runs") else f" --out {out}"
+        print(f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def _task(name: str, files: Files, *, seed: int, is_measured: bool) -> Task:

@@ -33,6 +33,9 @@ def show(
             _print({"folder": str(pack.folder), **pack.about}, as_json)
         case "trace":
             path = Path(name) if Path(name).is_file() else shelf("traces") / name
+            if not path.is_file():
+                there = ", ".join(sorted(p.name for p in shelf("traces").glob("*.jsonl")))
+                raise UsageError(f"there is no trace `{name}`; on the shelf there are {there}")
             stored = read_trace(path)
             if as_json:
                 print_json([s.event.model_dump(mode="json") for s in stored])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -19,6 +20,7 @@ from agentopt.sandbox.base import Sandbox
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_END = object()
 _NO_VALUES: Mapping[Parameter, Version] = {}
 
 
@@ -29,10 +31,9 @@ class Bundle(Generic[P, R]):
         self, function: Callable[P, R], *, trainable: bool, sandbox: Sandbox | Literal["default"] | None
     ) -> None:
         name = name_of(function)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise UsageError(f"`{name}` is a generator; bundle a function that returns a list")
-        if trainable and inspect.iscoroutinefunction(function):
-            raise UsageError(f"`{name}` is `async def`; only plain functions can be code parameters")
+        self._runner = _runner_of(function)
+        if trainable and self._runner is not _Call.run:
+            raise UsageError(f"`{name}` is `async def` or a generator; only plain functions can be code parameters")
         functools.update_wrapper(self, function)
         self.function = function
         self.operation = Operation(name, function, doc=inspect.getdoc(function) or "")
@@ -81,7 +82,7 @@ class Bundle(Generic[P, R]):
         call = _Call(self, tuple(inputs), tuple(kwargs))
         cut = len(values) - len(kwargs)
         named = dict(zip(kwargs, values[cut:]))
-        return (call.awaited if inspect.iscoroutinefunction(self.function) else call.run)(values[:cut], named)
+        return self._runner(call, values[:cut], named)
 
     def compiled(self, source: str) -> Callable[..., Any]:
         """The function that `source` defines, compiled in this process; the last one is kept."""
@@ -177,6 +178,45 @@ class _Call:
             raise
         return recorded(self._node(value))
 
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """The body runs inside: in the call's scope, its failure recorded."""
+        token = SCOPE.set(self.scope)
+        try:
+            try:
+                yield
+            finally:
+                SCOPE.reset(token)
+        except Exception as error:
+            note_failure(error, self._node(None))
+            raise
+
+    def generated(self, args: list[Any], kwargs: dict[str, Any]) -> Iterator[Node]:
+        """As `run`, for a generator: each value that it yields is a node."""
+        body = self.function()(*args, **kwargs)
+        try:
+            while True:
+                with self._inside():
+                    value = next(body, _END)
+                if value is _END:
+                    return
+                yield recorded(self._node(value))
+        finally:
+            body.close()
+
+    async def generated_async(self, args: list[Any], kwargs: dict[str, Any]) -> AsyncIterator[Node]:
+        """As `generated`, for an asynchronous generator."""
+        body = self.function()(*args, **kwargs)
+        try:
+            while True:
+                with self._inside():
+                    value = await anext(body, _END)
+                if value is _END:
+                    return
+                yield recorded(self._node(value))
+        finally:
+            await body.aclose()
+
     def _node(self, value: Any) -> Node:
         is_atomic = type(value) in ATOMIC
         node = make(value if is_atomic else unwrapped(value), self.bundle.operation, self.inputs)
@@ -197,6 +237,15 @@ class _Call:
         return node
 
 
+def _runner_of(function: Callable[..., Any]) -> Callable[[_Call, list[Any], dict[str, Any]], Any]:
+    """How a call of `function` is made."""
+    if inspect.isasyncgenfunction(function):
+        return _Call.generated_async
+    if inspect.isgeneratorfunction(function):
+        return _Call.generated
+    return _Call.awaited if inspect.iscoroutinefunction(function) else _Call.run
+
+
 @overload
 def bundle(function: Callable[P, R]) -> Callable[P, R]: ...
 @overload
@@ -213,7 +262,8 @@ def bundle(
 
     The function gets plain values. Nodes that it reads by itself (through a closure, a global or
     `self`) become inputs of the node too, and operations on nodes in its body become the inside of
-    the node. Works on functions, methods and `async def`. To type checkers the result is the function.
+    the node. Works on functions, methods and `async def`; of a generator, each value it yields is a node. To type
+    checkers the result is the function.
 
     Args:
         trainable: makes the function's source a code parameter, `bundle.code`. While the source is
@@ -222,7 +272,7 @@ def bundle(
             or `None` to run it in this process, which trusts whoever proposes it.
 
     Raises:
-        UsageError: a generator; or trainable code without readable source, or `async def`.
+        UsageError: trainable code without readable source, `async def`, or a generator.
     """
     if function is None:
         return functools.partial(bundle, trainable=trainable, sandbox=sandbox)

@@ -131,10 +131,10 @@ def _changes(run: RunView, candidate: CandidateView) -> str:
 
 def _diff(before: str, after: str) -> str:
     lines = []
-    for line in difflib.ndiff(before.splitlines(), after.splitlines()):
-        tag = {"+ ": "ins", "- ": "del"}.get(line[:2])
-        if line[:2] != "? ":
-            lines.append(f"<{tag}>{escape(line)}</{tag}>" if tag else escape(line))
+    changed = difflib.unified_diff(before.splitlines(), after.splitlines(), n=3, lineterm="")
+    for line in list(changed)[2:]:  # after the two lines that would name files
+        tag = {"+": "ins", "-": "del"}.get(line[:1])
+        lines.append(f"<{tag}>{escape(line)}</{tag}>" if tag else escape(line))
     return f"<pre>{chr(10).join(lines)}</pre>"
 
 

@@ -199,7 +199,8 @@ def exchange_view(run: RunView, index: int) -> RenderableType:
         UsageError: there is no such exchange.
     """
     if not 0 <= index < len(run.exchanges):
-        raise UsageError(f"run {run.header.run} has no exchange {index}; it has 0 to {len(run.exchanges) - 1}")
+        there = f"it has 0 to {len(run.exchanges) - 1}" if run.exchanges else "no model was asked"
+        raise UsageError(f"run {run.header.run} has no exchange {index}; {there}")
     exchange = run.exchanges[index]
     parts = [_panel(m["content"], m["role"]) for m in exchange["request"]["messages"]]
     reply = exchange.get("reply")

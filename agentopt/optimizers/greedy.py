@@ -60,6 +60,8 @@ class Greedy:
             return [Trial(candidate=start, instances=dev)]
         if promising := [c for c in archive.candidates if self._is_promising(context, c)]:
             return [Trial(candidate=c, instances=dev) for c in promising]
+        if half_measured := [c for c in archive.candidates if not archive.is_measured(c.id, _batch_of(c))]:
+            return [Trial(candidate=c, instances=_batch_of(c)) for c in half_measured]  # a model did not answer
         best = self.best(context)
         batch = self._next_batch(context, best)
         if batch is None:
@@ -69,7 +71,7 @@ class Greedy:
         return [Trial(candidate=child, instances=batch) for child in self._children(context, best, batch)]
 
     def _is_promising(self, context: Context, candidate: Candidate) -> bool:
-        archive, batch = context.archive, candidate.notes.get("minibatch")
+        archive, batch = context.archive, _batch_of(candidate)
         if not batch or archive.is_measured(candidate.id, _dev(context)):
             return False
         own, of_parent = archive.mean(candidate.id, batch), archive.mean(candidate.parents[0], batch)
@@ -106,6 +108,11 @@ class Greedy:
             if children:
                 return children
         return []
+
+
+def _batch_of(candidate: Candidate) -> tuple[str, ...]:
+    """The minibatch that the candidate was proposed for; empty for the start."""
+    return tuple(candidate.notes.get("minibatch", ()))
 
 
 def _dev(context: Context) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import math
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -282,16 +282,72 @@ def test_partial_can_be_bundled() -> None:
     assert binary("101").value == 5
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_generator_is_refused(is_async: bool) -> None:
-    def plain() -> Iterator[int]:
-        yield 1
+@bundle
+def multiples(count: int, failing: bool = False) -> Iterator[int]:
+    for i in range(count):
+        yield i * GLOBAL.value
+    if failing:
+        raise ValueError("no more")
 
-    async def asynchronous() -> Any:
-        yield 1
 
+@bundle
+async def multiples_later(count: int) -> AsyncIterator[int]:
+    for i in range(count):
+        yield i * GLOBAL.value
+
+
+def test_each_value_that_a_generator_yields_is_a_node() -> None:
+    count = node(3)
+
+    made: Any = list(multiples(count))  # type: ignore[arg-type]
+
+    assert [detach(n) for n in made] == [0, 100, 200]
+    assert all(n.parents == (count, GLOBAL._leaf()) for n in made)
+
+
+def test_generator_runs_only_as_far_as_it_is_asked() -> None:
+    asked: Any = multiples(10**9)
+
+    assert [detach(next(asked)) for _ in range(2)] == [0, 100]
+
+
+def test_generator_of_nothing_gives_no_node() -> None:
+    assert list(multiples(0)) == []
+
+
+def test_generator_that_fails_after_a_value_is_a_failed_node() -> None:
+    @trace
+    def workflow() -> Any:
+        return list(multiples(1, failing=True))
+
+    run = workflow()
+
+    assert isinstance(run.error, ValueError)
+    assert run.output.operation.name == "multiples"
+
+
+def test_each_value_of_an_asynchronous_generator_is_a_node() -> None:
+    async def gathered() -> list[Any]:
+        return [x async for x in multiples_later(3)]
+
+    made = asyncio.run(gathered())
+
+    assert [detach(n) for n in made] == [0, 100, 200]
+    assert all(n.parents == (GLOBAL._leaf(),) for n in made)
+
+
+def test_code_outside_a_generator_is_not_inside_its_scope() -> None:
+    outer = node(7)
+
+    made: Any = [(detach(item), outer + 1) for item in multiples(2)]
+
+    assert all(outer not in item.parents for item in multiples(2))  # type: ignore[attr-defined]
+    assert [after.parents for _, after in made] == [(outer,), (outer,)]
+
+
+def test_trainable_generator_is_refused() -> None:
     with pytest.raises(UsageError, match="generator"):
-        bundle(asynchronous if is_async else plain)
+        bundle(trainable=True)(multiples.function)  # type: ignore[attr-defined]
 
 
 def test_recursive_bundle_is_one_node_outside() -> None:

@@ -277,10 +277,6 @@ def test_a_minibatch_of_none_is_a_usage_error() -> None:
         Search("b", [example("t", "train", a=0, b=1)], minibatch=0)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_is_promising needs the whole minibatch, nothing measures it again, and `b` is refused as tried before",
-)
 def test_a_child_for_which_no_model_answered_is_measured_again() -> None:
     letter = ao.Parameter("a", name="letter")
 

@@ -105,6 +105,7 @@ def check(folder: Path) -> list[str]:
     for split, count in counts.items():
         if sum(split == example["split"] for example in examples) != 24:
             complaints.append(f"{split} does not have 24 examples")
-        complaints += [f"{split}: rule `{rule}` occurs less than twice in train" for rule in count
-                       if counts["train"][rule] < 2]
+        complaints += [
+            f"{split}: rule `{rule}` occurs less than twice in train" for rule in count if counts["train"][rule] < 2
+        ]
     return complaints

@@ -80,7 +80,6 @@ def text_complaints(question: str, answer: str, fact: dict[str, Any]) -> list[st
     return found
 
 
-
 def check(folder: Path) -> list[str]:
     """Complaints about the pack in `folder`; empty when all is right."""
     lines = (folder / "examples.jsonl").read_text(encoding="utf-8").splitlines()
@@ -113,8 +112,13 @@ def check(folder: Path) -> list[str]:
     for split in rules:
         if queues[split] != dict.fromkeys(QUEUES, 4):
             complaints.append(f"{split}: the queues are not balanced: {dict(queues[split])}")
-        complaints += [f"{split}: rule `{rule}` occurs less than twice in train" for rule in rules[split]
-                       if rules["train"][rule] < 2]
-        complaints += [f"{split}: that {pair[0]} overrules `{pair[1]}` never occurs in train"
-                       for pair in sorted(overruled[split] - overruled["train"])]
+        complaints += [
+            f"{split}: rule `{rule}` occurs less than twice in train"
+            for rule in rules[split]
+            if rules["train"][rule] < 2
+        ]
+        complaints += [
+            f"{split}: that {pair[0]} overrules `{pair[1]}` never occurs in train"
+            for pair in sorted(overruled[split] - overruled["train"])
+        ]
     return complaints
