@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agentopt.feedback import Feedback
+from agentopt.graph.fitting import fitted, shares
 from agentopt.graph.node import Node, Parameter, Version
 from agentopt.graph.showing import estimate_tokens, failure_text, shortened, show
 from agentopt.graph.structure import unwrapped
 from agentopt.graph.subgraph import Evidence, Subgraph
+
+_LEAST_TOKENS_OF_A_RUN = 60
+"""A run gets at least so many tokens, or is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +28,17 @@ class RenderOptions:
     """How much is shown.
 
     Args:
-        max_tokens: size of the code and values sections together, by `estimate_tokens`; what does not
-            fit is folded, and the text says so. Parameters and feedback are always shown in full.
+        max_tokens: size of the whole text, by `estimate_tokens`. What does not fit is shortened or left out, and the
+            text says so; parameters are always shown in full, even where they alone take more.
         value_chars: longest value shown whole; longer ones keep head and tail.
         show_source: print the source of bundled functions, not only their documentation.
+        open_bundles: show the operations inside a bundle below its own line.
     """
 
     max_tokens: int = 12_000
     value_chars: int = 600
     show_source: bool = False
+    open_bundles: bool = False
 
 
 class Names:
@@ -129,23 +135,38 @@ class _Step:
     call: str
     short: str
     long: str
+    kind: str
+    depth: int
+    about: str
 
     @property
     def line(self) -> str:
-        return f"{self.name} = {self.call}" + (f"  # {self.short}" if self.short else "")
+        shown = " - ".join(part for part in (self.short, self.about) if part)
+        return f"{'    ' * self.depth}{self.name} = {self.call}" + (f"  # {shown}" if shown else "")
 
     @property
     def value(self) -> str:
         return f"{self.name} = {_indented(self.long or self.short)}"
 
 
-def _step(node: Node, names: Names, options: RenderOptions) -> _Step:
+def _steps(node: Node, names: Names, options: RenderOptions, depth: int = 0) -> Iterator[_Step]:
+    yield _step(node, names, options, depth)
+    if options.open_bundles and node._extra is not None:
+        for inner in node._extra.inside:
+            if inner.operation is not None:
+                yield from _steps(inner, names, options, depth + 1)
+
+
+def _step(node: Node, names: Names, options: RenderOptions, depth: int) -> _Step:
     name, call = names.name(node), call_text(node, names)
+    kind = node.operation.name if node.operation else "input"
     if node.error is not None:
-        return _Step(name, call, "", f"failed: {failure_text(node.error, 4 * options.value_chars)}")
+        failed = f"failed: {failure_text(node.error, 4 * options.value_chars)}"
+        return _Step(name, call, "", failed, kind, depth, node.description)
     shown = _rounded(node._value) or _value_text(node, options)
     is_short = len(shown) <= 60 and "\n" not in shown
-    return _Step(name, call, shown if is_short else "", "" if is_short else shown)
+    short, long = (shown, "") if is_short else ("", shown)
+    return _Step(name, call, short, long, kind, depth, node.description)
 
 
 def _value_text(node: Node, options: RenderOptions) -> str:
@@ -160,20 +181,6 @@ def _rounded(value: Any) -> str:
 
 def _indented(text: str) -> str:
     return "\n" + "\n".join("    " + line for line in text.splitlines()) if "\n" in text else text
-
-
-def _folded(lines: list[str], max_tokens: int, what: str) -> list[str]:
-    """`lines` in at most about `max_tokens`: each shortened, or the middle ones left out, and said so."""
-    if sum(map(estimate_tokens, lines)) <= max_tokens:
-        return lines
-    share = 4 * max_tokens // len(lines)
-    if share >= 160:
-        return [shortened(line, share) for line in lines]
-    keep = max(1, 4 * max_tokens // 160)
-    head, tail = (keep + 1) // 2, keep // 2
-    left_out = f"… ({len(lines) - head - tail} more {what} left out here)"
-    kept = [*lines[:head], left_out, *lines[len(lines) - tail :]]
-    return [shortened(line, 160) for line in kept]
 
 
 def feedback_text(feedback: Feedback) -> str:
@@ -216,13 +223,31 @@ def render(
     called = {parameter: name for name, parameter in (parameters or {}).items()}
     versions = {v.parameter: v for e in evidence for v in e.subgraph.parameters}
     shown = [parameter_text(v, called.get(p)) for p, v in versions.items()]
-    sections = ["# Parameters\n" + "\n".join(shown)] if shown else []
-    if documented := _documentation([e.subgraph for e in evidence], options):
-        sections.append("# Functions\n" + "\n".join(documented))
-    share = options.max_tokens // max(1, len(evidence))
+    head = "# Parameters\n" + "\n".join(shown) if shown else ""
+    documented = _documentation([e.subgraph for e in evidence], options)
     runs = [_Run(one, options, Names(called)) for one in evidence]
-    for number, run in enumerate(runs, 1):
-        title = "" if len(runs) == 1 else f"# Run {number}{f' ({run.instance})' if run.instance else ''}\n"
+    room = options.max_tokens - estimate_tokens(head)
+    for effort in (1.0, 0.9, 0.75, 0.5, 0.25):
+        text = _assembled(head, documented, runs, int(room * effort))
+        if estimate_tokens(text) <= options.max_tokens:
+            return text
+    return f"{head}\n\n… (nothing else fits into {options.max_tokens} tokens)"
+
+
+def _assembled(head: str, documented: list[str], runs: Sequence[_Run], max_tokens: int) -> str:
+    """The sections in `max_tokens` beyond the head: a quarter at most for functions, the rest for the runs."""
+    sections = [head] if head else []
+    if documented:
+        sections.append("\n".join(["# Functions", *fitted(documented, max_tokens // 4, "functions")]))
+        max_tokens -= min(max_tokens // 4, estimate_tokens(sections[-1]))
+    most = max(1, max_tokens // _LEAST_TOKENS_OF_A_RUN)
+    first, last = runs[: (most + 1) // 2], runs[(most + 1) // 2 :][-(most // 2) :] if most > 1 else []
+    kept = list(runs) if len(runs) <= most else [*first, *last]
+    needs = [run.need(is_code_known=number > 0 and run.code == runs[0].code) for number, run in enumerate(kept)]
+    for number, (run, share) in enumerate(zip(kept, shares(needs, max_tokens)), 1):
+        if len(kept) < len(runs) and number == len(first) + 1:
+            sections.append(f"… ({len(runs) - len(kept)} more runs left out here)")
+        title = "" if len(runs) == 1 else f"# Run {runs.index(run) + 1}{f' ({run.instance})' if run.instance else ''}\n"
         sections.append(title + run.text(share, is_code_known=number > 1 and run.code == runs[0].code))
     return "\n\n".join(sections)
 
@@ -236,21 +261,39 @@ class _Run:
             names.name(version)
         self.instance = evidence.instance
         self.inputs = [_input_line(node, names, options) for node in graph.inputs]
-        self.steps = [_step(node, names, options) for node in graph.nodes]
+        self.steps = [step for node in graph.nodes for step in _steps(node, names, options)]
         self.code = [(step.name, step.call) for step in self.steps]
-        self.feedback = f"## Feedback on {names.name(graph.output)}\n{feedback_text(evidence.feedback)}"
+        self.title = f"## Feedback on {names.name(graph.output)}"
+        self.feedback = feedback_text(evidence.feedback)
+
+    def _lines(self, *, is_code_known: bool) -> list[tuple[str, str, list[str], list[str]]]:
+        """Title, what its lines are, lines, and their kinds, of each section but the feedback."""
+        code = [] if is_code_known else self.steps
+        values = [step for step in self.steps if is_code_known or step.long]
+        return [
+            ("## Inputs", "inputs", self.inputs, []),
+            ("## Code, with values", "steps", [step.line for step in code], [step.kind for step in code]),
+            ("## Values", "values", [step.value for step in values], [step.kind for step in values]),
+        ]
+
+    def need(self, *, is_code_known: bool) -> int:
+        """Tokens of the whole run, nothing left out."""
+        sections = [lines for _, _, lines, _ in self._lines(is_code_known=is_code_known)]
+        return 30 + estimate_tokens(self.feedback) + sum(estimate_tokens(line) for lines in sections for line in lines)
 
     def text(self, max_tokens: int, *, is_code_known: bool) -> str:
-        """The run's sections. `max_tokens` bounds inputs, code and values, a third each."""
-        third = max_tokens // 3
-        code = [] if is_code_known else [step.line for step in self.steps]
-        values = [step.value for step in self.steps if is_code_known or step.long]
-        sections = [
-            ("## Inputs", _folded(self.inputs, third, "inputs")),
-            ("## Code, with values", _folded(code, third, "steps")),
-            ("## Values", _folded(values, third, "values")),
+        """The run's sections, in about `max_tokens`; feedback takes half of them at most."""
+        sections = self._lines(is_code_known=is_code_known)
+        needs = [sum(map(estimate_tokens, lines)) for _, _, lines, _ in sections]
+        for_feedback = max(max_tokens // 2, max_tokens - 30 - sum(needs), 20)
+        feedback = shortened(self.feedback, 4 * for_feedback)
+        left = max_tokens - estimate_tokens(feedback) - 30
+        parts = [
+            "\n".join([title, *fitted(lines, share, what, kinds)])
+            for (title, what, lines, kinds), share in zip(sections, shares(needs, left))
+            if lines
         ]
-        return "\n".join(["\n".join([title, *lines]) for title, lines in sections if lines] + [self.feedback])
+        return "\n".join([*parts, self.title, feedback])
 
 
 def _input_line(node: Node, names: Names, options: RenderOptions) -> str:

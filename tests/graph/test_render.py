@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -388,25 +389,73 @@ def test_folded_chain_says_how_many_steps_were_left_out_and_keeps_both_ends(leng
     assert estimate_tokens(text) < 700
 
 
-@given(length=st.integers(1, 60), budget=st.integers(0, 2000))
+@given(length=st.integers(1, 60), runs=st.integers(1, 30), words=st.integers(0, 400), budget=st.integers(0, 3000))
 @SETTINGS
-def test_code_and_values_stay_within_the_budget(length: int, budget: int) -> None:
-    x: Any = Parameter("start", name="p")
+def test_nothing_exceeds_the_budget_but_the_parameters(length: int, runs: int, words: int, budget: int) -> None:
+    p = Parameter("start", name="p")
+    x: Any = p
     for i in range(length):
         x = x + f" and {i} " * 20
 
-    text = rendered(x, max_tokens=budget)
-    body = text.split("## Code, with values")[1].split("## Feedback")[0]
+    text = render([propagate(x, "word " * words)] * runs, RenderOptions(max_tokens=budget))
 
-    # Below some size only the ends of each section are left; a line has at most about 200 characters then.
-    assert estimate_tokens(body) <= max(1.5 * budget, 400)
+    in_full = estimate_tokens("# Parameters\n" + parameter_text(p._leaf()))
+    assert estimate_tokens(text) <= max(budget, in_full + 20)
 
 
-def test_feedback_and_parameters_are_in_full_however_small_the_budget() -> None:
-    text = rendered(chain(100), "word " * 1000, max_tokens=0)
+@given(budget=st.integers(0, 400), prompt=st.text(min_size=1, max_size=2000))
+@SETTINGS
+def test_every_parameter_with_feedback_is_in_full_however_small_the_budget(budget: int, prompt: str) -> None:
+    p, q = Parameter(prompt, name="p"), Parameter([1, 2, 3] * 100, name="q")
 
-    assert "word " * 1000 in text
-    assert "p (integer) = 0" in text
+    text = render([propagate(node([p, q]), "word " * 1000)], RenderOptions(max_tokens=budget))
+
+    assert parameter_text(p._leaf()) in text
+    assert parameter_text(q._leaf()) in text
+
+
+def test_long_feedback_is_shortened_and_says_so() -> None:
+    text = rendered(chain(100), "word " * 10_000, max_tokens=1000)
+
+    assert "characters left out" in text.split("## Feedback")[1]
+    assert estimate_tokens(text) <= 1000
+
+
+def test_runs_that_do_not_fit_are_left_out_and_counted() -> None:
+    x = chain(2)
+
+    text = render([propagate(x, "f", instance=str(i)) for i in range(200)], RenderOptions(max_tokens=1000))
+
+    left_out = int(text.split("more runs left out here")[0].rsplit("(", 1)[1])
+    assert left_out + text.count("# Run ") == 200
+    assert "# Run 200 (199)" in text
+
+
+def test_what_is_left_out_is_counted_by_kind() -> None:
+    x: Any = Parameter(0, name="p")
+    for _ in range(500):
+        x = (x + 1) * 1
+
+    text = rendered(x, max_tokens=600)
+
+    assert re.search(r"… \((\d+) more steps left out here: \d+ (add|mul), \d+ (add|mul)\)", text)
+
+
+def test_inside_of_a_bundle_is_shown_on_demand() -> None:
+    @bundle
+    def outer(x: Any) -> Any:
+        return node(x, name="inner") + 1
+
+    made = outer(Parameter(1, name="p"))
+
+    assert "\n    add1 = inner + 1  # 2" in rendered(made, open_bundles=True)
+    assert "add1" not in rendered(made)
+
+
+def test_description_of_an_operation_is_shown() -> None:
+    made = (Parameter(1, name="p") + 1).describe("litres per day")
+
+    assert "add1 = p + 1  # 2 - litres per day" in rendered(made)
 
 
 # determinism
