@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt wheel
+.PHONY: help demo test check fmt bench wheel
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ check: $(INSTALLED)  ## Lint, check formats and types
 fmt: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(INSTALLED)  ## Measure the graph; beside trace-opt with PEER=<python of its environment>
+	$(BIN)/python -m tests.benchmarks.graph $(if $(PEER),--peer-python $(PEER))
 
 wheel: $(INSTALLED)  ## Build the distribution, install it in a fresh environment, and try it
 	$(BIN)/pytest -m wheel

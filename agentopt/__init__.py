@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from agentopt.catalog import load_task
     from agentopt.feedback import Feedback
     from agentopt.graph.bundling import bundle
-    from agentopt.graph.module import module, parameters_of
+    from agentopt.graph.module import Module, module
     from agentopt.graph.node import Node, Parameter, detach, node
+    from agentopt.graph.parameters import parameters_of
     from agentopt.graph.scope import stop_tracing
+    from agentopt.graph.source_export import export_source
+    from agentopt.graph.state import load, load_state_dict, save, state_dict
     from agentopt.graph.subgraph import backward
     from agentopt.graph.tracing import Trace, trace
     from agentopt.handle import OptoPrime
@@ -33,9 +36,12 @@ _HOMES = {
     "catalog": ("load_task",),
     "feedback": ("Feedback",),
     "graph.bundling": ("bundle",),
-    "graph.module": ("module", "parameters_of"),
+    "graph.module": ("Module", "module"),
     "graph.node": ("Node", "Parameter", "detach", "node"),
+    "graph.parameters": ("parameters_of",),
     "graph.scope": ("stop_tracing",),
+    "graph.source_export": ("export_source",),
+    "graph.state": ("load", "load_state_dict", "save", "state_dict"),
     "graph.subgraph": ("backward",),
     "graph.tracing": ("Trace", "trace"),
     "handle": ("OptoPrime",),
@@ -54,6 +60,7 @@ __all__ = [
     "Evaluation",
     "Feedback",
     "Instance",
+    "Module",
     "Node",
     "OptoPrime",
     "Parameter",
@@ -65,11 +72,16 @@ __all__ = [
     "backward",
     "bundle",
     "detach",
+    "export_source",
+    "load",
+    "load_state_dict",
     "load_task",
     "module",
     "node",
     "optimize",
     "parameters_of",
+    "save",
+    "state_dict",
     "stop_tracing",
     "trace",
 ]

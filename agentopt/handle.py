@@ -14,7 +14,7 @@ from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal
 from agentopt.errors import UsageError
 from agentopt.events import Event, Exchanged, ProposalRefused, RunFinished, RunStarted, candidate_added, evaluated
-from agentopt.graph.module import named
+from agentopt.graph.parameters import named
 from agentopt.graph.subgraph import Evidence, backward
 from agentopt.llm.base import LLM
 from agentopt.llm.recorded import Exchange, RecordedLLM

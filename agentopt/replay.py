@@ -12,7 +12,7 @@ from agentopt.budget import Budget
 from agentopt.canonical import canonical
 from agentopt.catalog import task_of_record
 from agentopt.errors import FormatError, UsageError
-from agentopt.events import Event, RunStarted
+from agentopt.events import Evaluated, Event, RunFinished, RunStarted
 from agentopt.llm.replayed import ReplayMode
 from agentopt.loop import open_model, optimize
 from agentopt.result import Result
@@ -78,8 +78,9 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
         workers=settings.get("workers", 8),
         on_event=happened.append,
     )
-    before = Counter(map(_essence, stored))
-    after = Counter(map(_essence, happened))
+    known = _Known(stored)
+    before = Counter(map(known.essence, stored))
+    after = Counter(map(known.essence, happened))
     return ReplayReport(
         task=task,
         result=result,
@@ -98,16 +99,36 @@ _VARYING = {
 """What differs between two runs of the same thing, by kind of event: times, places, versions."""
 
 
-def _essence(event: Event) -> str:
-    data = event.model_dump(mode="json")
-    for path in _VARYING.get(event.kind, ()):
-        *above, last = path.split(".")
-        holder: Any = data
-        for name in above:
-            holder = (holder or {}).get(name)
-        if holder:
-            holder.pop(last, None)
-    return canonical(data)
+class _Known:
+    """What a trace tells of each kind of event; what a newer agentopt writes beyond that is not compared."""
+
+    def __init__(self, stored: Sequence[Event]) -> None:
+        self._fields: dict[str, set[str]] = {}
+        self._of_graphs: set[str] = set()
+        self._of_results: set[str] = set()
+        for event in stored:
+            self._fields.setdefault(event.kind, set()).update(event.model_fields_set)
+            if isinstance(event, Evaluated) and event.graph is not None:
+                self._of_graphs.update(event.graph, *event.graph.get("nodes", []))
+            if isinstance(event, RunFinished) and event.result is not None:
+                self._of_results.update(event.result)
+
+    def essence(self, event: Event) -> str:
+        """The event without what differs from run to run, as text."""
+        data = event.model_dump(mode="json", include=self._fields.get(event.kind))
+        for path in _VARYING.get(event.kind, ()):
+            *above, last = path.split(".")
+            holder: Any = data
+            for name in above:
+                holder = (holder or {}).get(name)
+            if holder:
+                holder.pop(last, None)
+        if graph := data.get("graph"):
+            nodes = [{k: v for k, v in node.items() if k in self._of_graphs} for node in graph["nodes"]]
+            data["graph"] = {k: v for k, v in graph.items() if k in self._of_graphs} | {"nodes": nodes}
+        if result := data.get("result"):
+            data["result"] = {k: v for k, v in result.items() if k in self._of_results}
+        return canonical([event.kind, data])
 
 
 def _settings_of(path: Path, header: RunStarted) -> tuple[dict[str, Any], Budget]:

@@ -13,7 +13,7 @@ from agentopt.candidate import Candidate
 from agentopt.errors import FormatError, UsageError
 from agentopt.evaluate.engine import needs_llm
 from agentopt.feedback import Feedback, as_feedback
-from agentopt.graph.module import named, parameters_used_by
+from agentopt.graph.parameters import named, parameters_used_by
 from agentopt.graph.tracing import TracedWorkflow, trace
 from agentopt.instance import Instance
 from agentopt.space import Space

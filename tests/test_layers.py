@@ -1,4 +1,4 @@
-"""Imports go down the layers of DESIGN, or stay inside their own folder; read from the source, not by importing."""
+"""Imports go down the layers of CONTRIBUTING, or stay inside their folder; read from the source, not by importing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYERS = (
     ("optimizers",),
     ("task", "adapters"),
     ("result", "run", "loop", "handle"),
-    ("catalog", "replay"),
+    ("catalog", "replay", "integrations"),
     ("inspector",),
     ("cli", "testing"),
 )

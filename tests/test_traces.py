@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -78,3 +79,17 @@ def test_a_changed_answer_is_noticed(tmp_path: Path) -> None:
     report = replay(tmp_path / "changed.jsonl")
     assert not report.is_same
     assert len(report.missing) == len(report.added) == 1
+
+
+def test_a_trace_of_an_older_agentopt_that_knew_less_is_replayed(tmp_path: Path) -> None:
+    lines = []
+    for line in (shelf("traces") / "numerical-branin.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        event.pop("output", None)
+        for node in (event.get("graph") or {}).get("nodes", []):
+            node.pop("kind")
+        (event.get("result") or {}).pop("rates", None)
+        lines.append(json.dumps(event))
+    (tmp_path / "older.jsonl").write_text("\n".join(lines) + "\n")
+
+    assert replay(tmp_path / "older.jsonl").is_same

@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from time import perf_counter_ns
+from types import CoroutineType, MethodType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from agentopt.errors import CodeError, UsageError
-from agentopt.graph.code import check_source, compiled, function_source, marked_source, signature_of, surroundings
+from agentopt.graph.code import SourceCheck, compiled, function_source, marked_source, signature_of, surroundings
 from agentopt.graph.node import Node, Parameter, Version, kept, make, note_failure, recorded
 from agentopt.graph.operation import Operation, name_of
 from agentopt.graph.scope import SCOPE, Scope
 from agentopt.graph.structure import ATOMIC, nodes_in, unwrapped
+from agentopt.graph.tracing import TracedWorkflow
 from agentopt.sandbox.base import Sandbox
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _END = object()
+_KEPT = 16
 _NO_VALUES: Mapping[Parameter, Version] = {}
+OWN_CODE = "_agentopt_code"
+"""Where a module's instance keeps the code parameters of its own, by the functions' qualified names."""
+
+
+class _Receiver:
+    """Stands in a node's inputs for the instance whose method was called; what the body read of it is hidden input."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def to_text(self) -> str:
+        """How a rendering shows it."""
+        return self.name
 
 
 class Bundle(Generic[P, R]):
     """A function whose calls are nodes. Made by `bundle`."""
 
+    __name__: str
+    __qualname__: str
+
     def __init__(
         self, function: Callable[P, R], *, trainable: bool, sandbox: Sandbox | Literal["default"] | None
     ) -> None:
         name = name_of(function)
+        if isinstance(function, (Bundle, BoundBundle, TracedWorkflow)):
+            made = "@trace" if isinstance(function, TracedWorkflow) else "@bundle"
+            raise UsageError(
+                f"`{name}` is decorated with {made} already; put @trace outermost, and @bundle once below it"
+            )
+        if trainable and hasattr(function, "__wrapped__"):
+            raise UsageError(f"`{name}` has another decorator below @bundle, which new source would lose; put it above")
         self._runner = _runner_of(function)
         if trainable and self._runner is not _Call.run:
             raise UsageError(f"`{name}` is `async def` or a generator; only plain functions can be code parameters")
@@ -39,7 +70,11 @@ class Bundle(Generic[P, R]):
         self.operation = Operation(name, function, doc=inspect.getdoc(function) or "")
         self.code: Parameter | None = None
         self.sandbox = sandbox
-        self._compiled: tuple[str, Callable[..., Any]] | None = None
+        self.is_async = self._runner is _Call.awaited
+        self._origin: Bundle[P, R] | None = None
+        self._compiled: dict[str, Callable[..., Any]] = {}
+        if self.is_async and sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(self)
         if trainable:
             self._become_trainable(function_source(function))
 
@@ -47,27 +82,56 @@ class Bundle(Generic[P, R]):
         definition = ast.parse(source).body[0]
         assert isinstance(definition, ast.FunctionDef)
         name, signature = definition.name, signature_of(definition)
-
-        def check(proposed: object) -> None:
-            check_source(proposed, name, signature)
-
+        self._check = SourceCheck(name, signature)
         doc = f"defines `{name}{signature}`; the name and the arguments are fixed"
-        self.code = Parameter(source, name=name, kind="code", check=check, doc=doc)
+        self.code = Parameter(source, name=name, kind="code", check=self._check, doc=doc)
         self._start = source
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else _Method(self, instance)
+        return self if instance is None else BoundBundle(self, instance)
+
+    def code_of(self, instance: object) -> Parameter | None:
+        """The code parameter of a module's instance, made from the class's when it is first asked for.
+
+        Until then, and on instances of other classes or without a `__dict__`, it is the class's own.
+        """
+        has_own = getattr(type(instance), "__agentopt_module__", False) and hasattr(instance, "__dict__")
+        if self.code is None or not has_own:
+            return self.code
+        own: dict[str, Parameter] = instance.__dict__.setdefault(OWN_CODE, {})
+        if self.__qualname__ not in own:
+            made = copy.copy(self.code)
+            made.set(self.code._current._value)  # not a candidate's that is being measured
+            own.setdefault(self.__qualname__, made)
+        return own[self.__qualname__]
+
+    def code_in_use(self, instance: object) -> Parameter | None:
+        """The code parameter that a call on `instance` reads: its own, if it has one by now, or the class's."""
+        own = getattr(instance, "__dict__", {}).get(OWN_CODE)
+        return self.code if own is None else own.get(self.__qualname__, self.code)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function on the arguments' values; the result is a node."""
-        return cast(R, self.call(None, args, kwargs))
+        made: R = self.call(None, args, kwargs)
+        return made
 
     def call(self, instance: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """As `__call__`, for a method of `instance`, which the function gets as it is."""
-        inputs: list[Any] = []
         values: list[Any] = []
+        if instance is None and not kwargs:  # most calls: `args` are the node's inputs as they stand
+            for x in args:
+                if type(x) is Node:
+                    values.append(x._value)
+                elif type(x) in ATOMIC:
+                    values.append(x)
+                else:
+                    values = []
+                    break
+            else:
+                return self._runner(_Call(self, args, (), self.code), values, {})
+        inputs: list[Any] = []
         if instance is not None:
-            inputs.append(instance)
+            inputs.append(_Receiver(type(instance).__name__))
             values.append(instance)
         for x in args if not kwargs else (*args, *kwargs.values()):
             if type(x) is Node:
@@ -79,17 +143,24 @@ class Bundle(Generic[P, R]):
             else:
                 inputs.append(kept(x))
                 values.append(unwrapped(x))
-        call = _Call(self, tuple(inputs), tuple(kwargs))
+        code = self.code if self.code is None or instance is None else self.code_in_use(instance)
+        call = _Call(self, tuple(inputs), tuple(kwargs), code)
+        if not kwargs:
+            return self._runner(call, values, {})
         cut = len(values) - len(kwargs)
         named = dict(zip(kwargs, values[cut:]))
         return self._runner(call, values[:cut], named)
 
     def compiled(self, source: str) -> Callable[..., Any]:
-        """The function that `source` defines, compiled in this process; the last one is kept."""
-        if self._compiled is None or self._compiled[0] != source:
+        """The function that `source` defines, compiled in this process; the last few are kept."""
+        found = self._compiled.get(source)
+        if found is None:
             around = inspect.unwrap(self.function).__globals__
-            self._compiled = (source, compiled(source, self.operation.name, f"<{self.operation.name}>", around))
-        return self._compiled[1]
+            found = compiled(source, self.operation.name, f"<{self.operation.name}>", around)
+            if len(self._compiled) >= _KEPT:
+                self._compiled = {}
+            self._compiled[source] = found
+        return found
 
     @cached_property
     def own_sandbox(self) -> Sandbox:
@@ -100,37 +171,81 @@ class Bundle(Generic[P, R]):
 
         return LocalSandbox()
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By name, as functions; code that was changed stays behind, except that of a deep copy."""
+        return self.__qualname__ if self._origin is None else (_with_code, (self._origin, self.code))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Bundle[P, R]:
+        """Itself, as functions; with a code parameter of its own, if it is trainable."""
+        return self if self.code is None else _with_code(self, copy.deepcopy(self.code, memo))
+
     def __repr__(self) -> str:
         return f"<bundle {self.operation.name}{' (trainable)' if self.code is not None else ''}>"
 
 
-class _Method:
+def _with_code(origin: Bundle[P, R], code: Parameter) -> Bundle[P, R]:
+    made: Bundle[P, R] = Bundle.__new__(Bundle)
+    made.__dict__.update(origin.__dict__, code=code, _origin=origin._origin or origin)
+    return made
+
+
+class BoundBundle:
     """A bundle bound to the instance it was looked up on."""
 
     def __init__(self, bundle: Bundle[Any, Any], instance: object) -> None:
-        functools.update_wrapper(self, bundle)
         self.__self__ = instance
+        self.__doc__ = bundle.__doc__
+        self.__module__ = bundle.__module__
         self.bundle = bundle
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.bundle.call(self.__self__, args, kwargs)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bundle, name)
 
-class _Call:
+    @property
+    def __wrapped__(self) -> MethodType:
+        return MethodType(self.bundle.function, self.__self__)
+
+    @property
+    def code(self) -> Parameter | None:
+        """The source as a parameter: the instance's own on a module, otherwise the class's."""
+        return self.bundle.code_of(self.__self__)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.bundle.__name__)
+
+    def __repr__(self) -> str:
+        return f"{self.bundle!r} of {self.__self__!r}"
+
+
+class _Call(Scope):
     """One call of a bundle: runs the body in a scope of its own, and records the node."""
 
-    __slots__ = ("bundle", "inputs", "keywords", "scope", "version")
+    __slots__ = ("around", "began_ns", "bundle", "inputs", "keywords", "version")
 
-    def __init__(self, bundle: Bundle[Any, Any], inputs: tuple[Any, ...], keywords: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        bundle: Bundle[Any, Any],
+        inputs: tuple[Any, ...],
+        keywords: tuple[str, ...],
+        code: Parameter | None,
+    ) -> None:
         self.bundle = bundle
         self.inputs = inputs
         self.keywords = keywords
+        self.began_ns = 0
         outer = SCOPE.get()
         if outer is None:
-            self.scope = Scope(None, _NO_VALUES, None, True, [], [])
+            self.trace, self.overlay, self.sandbox, self.is_recording = None, _NO_VALUES, None, True
         else:
-            self.scope = Scope(outer.trace, outer.overlay, outer.sandbox, outer.is_recording, [], [])
-        self.version: Version | None = None if bundle.code is None else bundle.code._leaf()
+            self.trace, self.overlay = outer.trace, outer.overlay
+            self.sandbox, self.is_recording = outer.sandbox, outer.is_recording
+            if outer.trace is not None and outer.is_recording:
+                self.around, self.began_ns = id(outer.made), perf_counter_ns()
+        self.reads, self.made = [], []
+        self.version: Version | None = None if code is None else code._leaf()
 
     def function(self) -> Callable[..., Any]:
         """The user's own function, or what runs the source that replaces it."""
@@ -140,7 +255,7 @@ class _Call:
         return self.bundle.compiled(source) if self.bundle.sandbox is None else self._sandboxed(source)
 
     def _sandboxed(self, source: str) -> Callable[..., Any]:
-        sandbox, name = self.scope.sandbox or self.bundle.own_sandbox, self.bundle.operation.name
+        sandbox, name = self.sandbox or self.bundle.own_sandbox, self.bundle.operation.name
         before = surroundings(self.bundle.function)
 
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -154,20 +269,27 @@ class _Call:
 
     def run(self, args: list[Any], kwargs: dict[str, Any]) -> Node:
         """Calls the function and returns the node."""
-        token = SCOPE.set(self.scope)
+        token = SCOPE.set(self)
         try:
             try:
-                value = self.function()(*args, **kwargs)
+                function = self.bundle.function if self.version is None else self.function()
+                value = function(*args, **kwargs)
             finally:
                 SCOPE.reset(token)
         except Exception as error:
             note_failure(error, self._node(None))
             raise
+        if type(value) is CoroutineType:
+            value.close()
+            raise UsageError(
+                f"`{self.bundle.operation.name}` gave a coroutine; make the decorator below @bundle `async def`"
+            )
         return recorded(self._node(value))
 
     async def awaited(self, args: list[Any], kwargs: dict[str, Any]) -> Node:
         """As `run`, for `async def`."""
-        token = SCOPE.set(self.scope)
+        self.began_ns = self.began_ns and perf_counter_ns()
+        token = SCOPE.set(self)
         try:
             try:
                 value = await self.function()(*args, **kwargs)
@@ -181,7 +303,8 @@ class _Call:
     @contextmanager
     def _inside(self) -> Iterator[None]:
         """The body runs inside: in the call's scope, its failure recorded."""
-        token = SCOPE.set(self.scope)
+        self.began_ns = self.began_ns and perf_counter_ns()
+        token = SCOPE.set(self)
         try:
             try:
                 yield
@@ -220,7 +343,7 @@ class _Call:
     def _node(self, value: Any) -> Node:
         is_atomic = type(value) in ATOMIC
         node = make(value if is_atomic else unwrapped(value), self.bundle.operation, self.inputs)
-        reads, made = self.scope.reads, self.scope.made
+        reads, made = self.reads, self.made
         if self.keywords:
             node.extra().keywords = self.keywords
         if self.version is not None:
@@ -234,6 +357,10 @@ class _Call:
                 node.extra().hidden += tuple(hidden.values())
         if made:
             node.extra().inside = tuple(made)
+        if self.began_ns and self.trace is not None:
+            self.trace.calls.append(
+                (node.serial, self.bundle.operation, id(made), self.around, self.began_ns, perf_counter_ns())
+            )
         return node
 
 
@@ -267,12 +394,15 @@ def bundle(
 
     Args:
         trainable: makes the function's source a code parameter, `bundle.code`. While the source is
-            the one written here, it runs as it is; any other source runs in the sandbox.
+            the one written here, it runs as it is; any other source runs in the sandbox. An instance of
+            a `@module` gets code of its own when its parameters are asked for; until then, and on
+            other classes, instances run their class's.
         sandbox: where another source runs: `"default"` (a `LocalSandbox`, or the run's), a sandbox,
             or `None` to run it in this process, which trusts whoever proposes it.
 
     Raises:
-        UsageError: trainable code without readable source, `async def`, or a generator.
+        UsageError: a bundle or traced workflow again; or trainable code without readable source, with another
+            decorator below, `async def`, or a generator.
     """
     if function is None:
         return functools.partial(bundle, trainable=trainable, sandbox=sandbox)

@@ -8,6 +8,7 @@ import linecache
 import textwrap
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from agentopt.canonical import to_jsonable
@@ -36,13 +37,14 @@ def function_source(function: Callable[..., Any]) -> str:
 
 def signature_of(definition: ast.FunctionDef) -> str:
     """Argument names and kinds, as `(a, b, *, c)`; defaults and annotations do not count."""
-    arguments = ast.parse(f"def f({ast.unparse(definition.args)}): ...").body[0]
-    assert isinstance(arguments, ast.FunctionDef)
-    for argument in ast.walk(arguments.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    arguments.args.defaults, arguments.args.kw_defaults = [], [None] * len(arguments.args.kwonlyargs)
-    return f"({ast.unparse(arguments.args)})"
+    given = definition.args
+    names = [a.arg for a in given.posonlyargs] + ["/"] * bool(given.posonlyargs) + [a.arg for a in given.args]
+    if given.vararg or given.kwonlyargs:
+        names.append("*" + (given.vararg.arg if given.vararg else ""))
+    names += [a.arg for a in given.kwonlyargs]
+    if given.kwarg:
+        names.append("**" + given.kwarg.arg)
+    return f"({', '.join(names)})"
 
 
 def check_source(source: object, name: str, signature: str) -> None:
@@ -65,6 +67,18 @@ def check_source(source: object, name: str, signature: str) -> None:
         raise ProposalError(f"`{name}` must return its result, not yield")
     if (got := signature_of(found[-1])) != signature:
         raise ProposalError(f"the arguments of `{name}` are fixed: expected `{name}{signature}`, got `{name}{got}`")
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """`check_source` for one function, as the check of its code parameter; it can be pickled."""
+
+    name: str
+    signature: str
+
+    def __call__(self, proposed: object) -> None:
+        """Raises what `check_source` raises."""
+        check_source(proposed, self.name, self.signature)
 
 
 def _is_generator(definition: ast.FunctionDef) -> bool:

@@ -2,144 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from agentopt.errors import UsageError
-from agentopt.graph.bundling import Bundle
 from agentopt.graph.node import Parameter
+from agentopt.graph.parameters import parameters_of
+from agentopt.graph.source_export import export_source
+from agentopt.graph.state import load, load_state_dict, save, state_dict
 
 C = TypeVar("C", bound=type)
 
 
+class Module:
+    """What `@module` adds to a class. Inherit from it instead, where type checkers should see these methods."""
+
+    __slots__ = ()
+    __agentopt_module__ = True
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters by dotted name; see `parameters_of`."""
+        return parameters_of(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parameters' values as JSON data; see `graph.state.state_dict`."""
+        return state_dict(self)
+
+    def load_state_dict(self, data: Mapping[str, Any]) -> None:
+        """Sets the values that `state_dict` gave; see `graph.state.load_state_dict`."""
+        load_state_dict(self, data)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the values to a JSON file; see `graph.state.save`."""
+        save(self, path)
+
+    def load(self, path: str | Path) -> None:
+        """Sets the values that `save` wrote; see `graph.state.load`."""
+        load(self, path)
+
+    def export(self, path: str | Path) -> None:
+        """Writes the class with its trained values as plain Python; see `graph.source_export.export_source`."""
+        export_source(self, path)
+
+
+_METHODS = ("parameters", "state_dict", "load_state_dict", "save", "load", "export")
+
+
 def module(cls: C) -> C:
-    """Marks a class as holding parameters in its attributes, lists, dicts and nested modules."""
+    """Marks a class as holding parameters: in attributes and slots, lists, tuples, dicts, nested modules and bundles.
+
+    It also gets the methods of `Module`, except where it has something of that name itself: an attribute, an
+    annotation, or what it inherits; the functions (`agentopt.save(x, path)` …) work all the same. Parameters that
+    are attributes of the class are shared by its instances; code of its trainable bundles is each instance's own
+    once it is asked for (`instance.parameters()`, `instance.method.code`).
+    """
     cls.__agentopt_module__ = True  # type: ignore[attr-defined]
+    annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+    for name in _METHODS:
+        if name not in annotated and not hasattr(cls, name):
+            setattr(cls, name, vars(Module)[name])
     return cls
-
-
-def parameters_of(holder: object) -> dict[str, Parameter]:
-    """The parameters that `holder` reaches, by dotted name (`planner.prompts[0]`), in a stable order.
-
-    Args:
-        holder: a module's instance, a bundle, a parameter, or a list, tuple or dict of these.
-
-    Each parameter is listed once, under the first name that reaches it.
-    """
-    found: dict[int, tuple[str, Parameter]] = {}
-    for name, parameter in _walk(holder, "", ()):
-        found.setdefault(id(parameter), (name, parameter))
-    return dict(found.values())
-
-
-def _walk(x: object, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, Parameter]]:
-    if id(x) in above:
-        return
-    above = (*above, id(x))
-    if isinstance(x, Parameter):
-        yield name or x.name or "", x
-    elif isinstance(x, Bundle):
-        if x.code is not None:
-            yield name or x.code.name or "", x.code
-    elif isinstance(x, Mapping):
-        for key, member in x.items():
-            yield from _walk(member, f"{name}[{key!r}]", above)
-    elif isinstance(x, (list, tuple)):
-        for i, member in enumerate(x):
-            yield from _walk(member, f"{name}[{i}]", above)
-    elif getattr(type(x), "__agentopt_module__", False):
-        for key, member in _attributes(x).items():
-            yield from _walk(member, f"{name}.{key}" if name else key, above)
-
-
-def _attributes(instance: object) -> dict[str, object]:
-    """Bundles of the instance's classes, the most basic class first, then its own attributes, slots included."""
-    found: dict[str, object] = {}
-    for cls in reversed(type(instance).__mro__):
-        found.update({name: v for name, v in vars(cls).items() if isinstance(v, (Bundle, Parameter))})
-        slots = vars(cls).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(instance, name):
-                found[name] = getattr(instance, name)
-    return {**found, **getattr(instance, "__dict__", {})}
-
-
-def named(parameters: object) -> dict[str, Parameter]:
-    """Parameters by the names that proposals use.
-
-    Args:
-        parameters: a mapping by name, a sequence of parameters or bundles, or whatever
-            `parameters_of` takes.
-
-    Raises:
-        UsageError: none is found, or two have the same name.
-    """
-    found: Iterable[tuple[str, Parameter]]
-    if isinstance(parameters, Mapping):
-        found = (pair for name, holder in parameters.items() for pair in _walk(holder, str(name), ()))
-    elif isinstance(parameters, (list, tuple)):
-        found = (pair for holder in parameters for pair in parameters_of(holder).items())
-    else:
-        found = parameters_of(parameters).items()
-    by_name: dict[str, Parameter] = {}
-    for name, parameter in found:
-        if by_name.setdefault(name, parameter) is not parameter:
-            raise UsageError(f"two parameters are called `{name}`; give each a name of its own")
-    if not by_name:
-        raise UsageError(
-            "there is no parameter to optimize; wrap a value in agentopt.Parameter, or use @bundle(trainable=True)"
-        )
-    return by_name
-
-
-def parameters_used_by(function: Any) -> dict[str, Parameter]:
-    """Parameters that a workflow's code can reach through globals, closures and the functions it names.
-
-    Looks at names, does not run anything: parameters, trainable bundles, modules, and functions of the
-    same file that use them, in order of appearance.
-    """
-    found: dict[int, tuple[str, Parameter]] = {}
-    entered: set[int] = set()
-    _collect(function, found, entered)
-    return dict(found.values())
-
-
-def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[int]) -> None:
-    if id(x) in entered:
-        return
-    entered.add(id(x))
-    for name, parameter in parameters_of(x).items():
-        found.setdefault(id(parameter), (parameter.name or name, parameter))
-    holder = getattr(x, "__self__", None)
-    if holder is not None:
-        _collect(holder, found, entered)
-    function: Any = x
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return
-    cells = dict(zip(code.co_freevars, function.__closure__ or ()))
-    for name in _names_in(code):
-        try:
-            value = cells[name].cell_contents if name in cells else function.__globals__[name]
-        except (KeyError, ValueError):  # a builtin, an attribute's name, or a cell not filled yet
-            continue
-        _collect_value(value, function, found, entered)
-    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-        _collect_value(default, function, found, entered)
-
-
-def _collect_value(value: object, function: Any, found: dict[int, tuple[str, Parameter]], entered: set[int]) -> None:
-    same_file = getattr(value, "__module__", None) == function.__module__
-    if isinstance(value, (Parameter, Bundle)) or same_file or hasattr(type(value), "__agentopt_module__"):
-        _collect(value, found, entered)
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    """Names that a function's code reads from around it, those of lambdas and comprehensions in it too."""
-    yield from (*code.co_names, *code.co_freevars)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)

@@ -7,6 +7,7 @@ output frees its whole graph, and two runs never mix.
 from __future__ import annotations
 
 import copy
+import copyreg
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from agentopt.errors import EnvironmentProblem, ProposalError, RunError, StrictT
 from agentopt.graph.allowed import check_value
 from agentopt.graph.operation import (
     CALL,
+    COPY,
+    DEEP_COPY,
     GATHER,
     OPERATIONS,
     POWER_MODULO,
@@ -25,10 +28,11 @@ from agentopt.graph.operation import (
     numpy_function,
 )
 from agentopt.graph.scope import SCOPE
-from agentopt.graph.showing import fingerprint, is_mutable, is_small
+from agentopt.graph.showing import fingerprint, is_mutable, is_small, shortened, show
 from agentopt.graph.structure import ATOMIC, contains_node, nodes_in, unwrapped
 
 if TYPE_CHECKING:
+    from agentopt.graph.propagation import Propagator
     from agentopt.graph.subgraph import Evidence
 
 Kind = Literal["number", "integer", "choice", "prompt", "code", "json"]
@@ -181,7 +185,7 @@ class Node:
         self.extra().description = words
         return self
 
-    def backward(self, feedback: object) -> None:
+    def backward(self, feedback: object, *, propagator: Propagator | None = None) -> None:
         """Propagates feedback on this value to the parameters it depends on.
 
         Each parameter gets one more piece of evidence: the feedback and the minimal subgraph
@@ -189,10 +193,11 @@ class Node:
 
         Args:
             feedback: a `Feedback`, a number (score), a string, an exception, or `(score, text)`.
+            propagator: makes the evidence; the minimal subgraph where not given.
         """
         from agentopt.graph.subgraph import propagate
 
-        evidence = propagate(self, feedback)
+        evidence = (propagator or propagate)(self, feedback)
         for parameter in dict.fromkeys(version.parameter for version in evidence.subgraph.parameters):
             parameter.evidence.append(evidence)
 
@@ -216,11 +221,31 @@ class Node:
     def __call__(self, *args: Any, **kwargs: Any) -> Node:
         return apply(CALL, (self, *args), kwargs)
 
+    def __copy__(self) -> Node:
+        return apply(COPY, (self,))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        return apply(DEEP_COPY, (self,))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without its graph: a value from outside, with name, description and error."""
+        leaf = self._leaf()
+        _escaped(leaf, "pickle")
+        return _unpickled, (leaf._value, self.name, self.description, self.error)
+
     def __repr__(self) -> str:
         leaf = self._leaf()
         made = f" from {leaf.operation.name}" if leaf.operation else ""
-        shown = repr(leaf._value) if leaf.error is None else f"failed: {leaf.error!r}"
+        value = leaf._value
+        text = shortened(repr(value), 300) if isinstance(value, str) else show(value, 300)
+        shown = text if leaf.error is None else f"failed: {shortened(repr(leaf.error), 300)}"
         return f"{type(self).__name__}({shown}{f', name={self.name!r}' if self.name else ''}){made}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show: a picture of the graph, and the text."""
+        from agentopt.graph.drawing import to_svg
+
+        return {"image/svg+xml": to_svg(self), "text/plain": repr(self)}
 
     # A branch, loop or conversion on a node leaves the graph; the trace notes where.
 
@@ -402,6 +427,44 @@ class Parameter(Node):
     def zero_feedback(self) -> None:
         """Forgets the evidence gathered so far."""
         self.evidence.clear()
+
+    # A copy is a parameter of its own: the same value and rules, no evidence.
+
+    def __copy__(self) -> Parameter:
+        made = type(self).__new__(type(self))
+        made.__setstate__(self.__getstate__())
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        made = memo[id(self)] = type(self).__new__(type(self))
+        made.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]  # as by default
+
+    def __getstate__(self) -> dict[str, Any]:
+        rules = {field: getattr(self, field) for field in _RULES}
+        return rules | {"value": self._leaf()._value, "name": self.name, "description": self.description}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        Node.__init__(self, None, name=state["name"])
+        for field in _RULES:
+            setattr(self, field, state[field])
+        if state["description"]:
+            self.describe(state["description"])
+        self.evidence = []
+        self._current = Version(state["value"], self)
+
+
+_RULES = ("bounds", "check", "choices", "doc", "kind", "schema", "step")
+
+
+def _unpickled(value: Any, name: str | None, description: str, error: Exception | None) -> Node:
+    made = Node(value, name=name)
+    if description or error:
+        made.extra().description, made.extra().error = description, error
+    return made
 
 
 def _inferred(value: Any, choices: Sequence[Any] | None) -> Kind:

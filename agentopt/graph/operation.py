@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import operator
@@ -121,6 +122,8 @@ def numpy_function(ufunc: Any, how: str) -> Operation:
     return Operation(name, getattr(ufunc, how), f"numpy.{ufunc.__name__}{'' if how == '__call__' else '.' + how}(*)")
 
 
+COPY = Operation("copy", copy.copy)
+DEEP_COPY = Operation("deepcopy", copy.deepcopy)
 POWER_MODULO = Operation("pow", pow)
 CALL = Operation("call", lambda function, *args, **kwargs: function(*args, **kwargs), "{}(*)")
 GATHER = Operation("gather", lambda *structure: structure[0], "{}")

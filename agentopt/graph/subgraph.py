@@ -7,11 +7,16 @@ parameters and the output. Two sweeps over the ancestors, so time and memory are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback, as_feedback
 from agentopt.graph.node import Node, Version
+from agentopt.graph.structure import ATOMIC, nodes_in
+
+_IN_GRAPH = frozenset({Node, Version})
+_serial = attrgetter("serial")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,39 +52,96 @@ class Evidence:
 
 def ancestors(output: Node) -> tuple[Node, ...]:
     """Every node that `output` was computed from, in order of creation, `output` last."""
-    output = output._leaf()
-    found = {id(output): output}
-    pending = [output]
-    while pending:
-        for parent in pending.pop().parents:
-            if id(parent) not in found:
-                found[id(parent)] = parent
-                pending.append(parent)
-    return tuple(sorted(found.values(), key=lambda node: node.serial))
+    return tuple(_walk(output._leaf()).nodes)
 
 
 def subgraph(output: Node) -> Subgraph:
     """The minimal subgraph of `output`."""
     output = output._leaf()
-    depends: dict[int, Node] = {}
-    used: dict[int, Node] = {}
+    walk = _walk(output)
+    nested = walk.nested
+    free: set[Node] = set()  # depends on no parameter; in most graphs few nodes do not, so this set stays small
+    nodes: list[Node] = []
     parameters: list[Version] = []
-    for node in ancestors(output):
+    used: set[Node] = set()
+    for node in walk.nodes:
         if isinstance(node, Version):
             parameters.append(node)
-            depends[id(node)] = node
-        elif any(id(parent) in depends for parent in node.parents):
-            depends[id(node)] = node
-            used.update((id(parent), parent) for parent in node.parents if id(parent) not in depends)
-    nodes = [node for node in depends.values() if not isinstance(node, Version)]
-    if id(output) not in depends:
+            continue
+        inputs = nested.get(node, node.inputs)
+        for x in inputs:
+            if type(x) not in ATOMIC and x not in free:
+                nodes.append(node)
+                break
+        else:
+            free.add(node)
+            continue
+        if free:
+            for x in inputs:
+                if type(x) not in ATOMIC and x in free:
+                    used.add(x)
+    if output in free:
         nodes.append(output)
     return Subgraph(
         output=output,
         nodes=tuple(nodes),
-        inputs=tuple(sorted(used.values(), key=lambda node: node.serial)),
+        inputs=tuple(sorted(used, key=_serial)),
         parameters=tuple(parameters),
     )
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The ancestors of a node.
+
+    Args:
+        nodes: all of them, in order of creation.
+        nested: the parents of those nodes whose inputs are more than nodes and `ATOMIC` values.
+    """
+
+    nodes: list[Node]
+    nested: dict[Node, list[Node]]
+
+
+def _walk(output: Node) -> _Walk:
+    """Looks at every input of every ancestor once.
+
+    Written for a million nodes in a second: most nodes are made by operators, and of these the inputs are read as
+    they stand, where `Node.parents` looks into containers and builds a tuple.
+    """
+    seen = {output}
+    nodes = [output]  # grows while it is walked
+    nested: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for x in node.inputs:
+            kind = type(x)
+            if kind is Node or kind is Version:
+                if x not in seen:
+                    seen.add(x)
+                    nodes.append(x)
+            elif kind not in ATOMIC:
+                break
+        else:
+            if node._extra is None:
+                continue
+        nested[node] = parents = _nested(node)
+        for x in parents:
+            if x not in seen:
+                seen.add(x)
+                nodes.append(x)
+    nodes.sort(key=_serial)
+    return _Walk(nodes, nested)
+
+
+def _nested(node: Node) -> list[Node]:
+    """`node.parents`, some perhaps twice, and without delay where a list holds only nodes."""
+    found: list[Node] = []
+    for x in node.inputs:
+        if type(x) is list and _IN_GRAPH.issuperset(map(type, x)):
+            found += x
+        else:
+            found += nodes_in(x)
+    return found if node._extra is None else [*found, *node._extra.hidden]
 
 
 def propagate(output: Node, feedback: object, *, instance: str = "") -> Evidence:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError, UsageError
+from agentopt.graph.diagrams import to_dot, to_mermaid
+from agentopt.graph.drawing import to_svg
+from agentopt.graph.export import graph_json, to_networkx
 from agentopt.graph.node import Node, make
 from agentopt.graph.operation import GATHER, Operation, name_of
 from agentopt.graph.scope import SCOPE, child_scope
+from agentopt.graph.showing import shortened, show
 from agentopt.graph.structure import contains_node, unwrapped
 from agentopt.graph.subgraph import ancestors
+from agentopt.graph.telemetry import to_otel, to_perfetto
+
+if TYPE_CHECKING:
+    import networkx
+    from opentelemetry.trace import Tracer
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class Trace:
         output: node of what the workflow returned; where it failed, the node that failed.
         escapes: where values left the graph, in order.
         failures: exceptions and the nodes that raised them, in order, those caught by the workflow too.
+        calls: when each bundle ran, the fields of `graph.timing.CallTime`; read them with `graph.timing.spans`.
+        began_at_ns: nanoseconds since 1970; `began_ns` and `ended_ns` are those of `time.perf_counter_ns`.
     """
 
     def __init__(self, name: str, *, is_strict: bool = False) -> None:
@@ -42,6 +54,9 @@ class Trace:
         self.output: Node = Node(None)
         self.escapes: list[Escape] = []
         self.failures: list[tuple[Exception, Node]] = []
+        self.calls: list[tuple[int, Operation, int, int, int, int]] = []
+        self.began_at_ns = time.time_ns()
+        self.began_ns = self.ended_ns = time.perf_counter_ns()
 
     @property
     def value(self) -> Any:
@@ -61,6 +76,34 @@ class Trace:
     def backward(self, feedback: object) -> None:
         """Propagates feedback on the output (or on the failure) to the parameters; see `Node.backward`."""
         self.output.backward(feedback)
+
+    def to_json(self) -> dict[str, Any]:
+        """The output's graph as JSON data; see `graph.export.graph_json`."""
+        return graph_json(self.output)
+
+    def to_networkx(self) -> networkx.DiGraph:
+        """The output's graph as a networkx `DiGraph`; see `graph.export.to_networkx`."""
+        return to_networkx(self.output)
+
+    def to_dot(self) -> str:
+        """The output's graph in Graphviz's DOT language."""
+        return to_dot(self.output)
+
+    def to_mermaid(self) -> str:
+        """The output's graph as a Mermaid flowchart."""
+        return to_mermaid(self.output)
+
+    def to_svg(self) -> str:
+        """A picture of the output's graph; see `graph.drawing.to_svg`."""
+        return to_svg(self.output)
+
+    def to_perfetto(self) -> dict[str, Any]:
+        """When each bundle ran, as JSON data for Perfetto or `chrome://tracing`; see `graph.telemetry.to_perfetto`."""
+        return to_perfetto(self)
+
+    def to_otel(self, tracer: Tracer, *, include_content: bool = False) -> None:
+        """Gives the run to OpenTelemetry as spans; see `graph.telemetry.to_otel`."""
+        to_otel(self, tracer, include_content=include_content)
 
     def note_escape(self, node: Node, how: str, file: str, line: int) -> None:
         """Notes that `node` left the graph at `file:line`."""
@@ -95,12 +138,18 @@ class Trace:
         self.output.extra().error = error
 
     def __repr__(self) -> str:
-        shown = f"failed: {self.error!r}" if self.error else repr(self.value)
+        shown = f"failed: {shortened(repr(self.error), 300)}" if self.error else shortened(show(self.value), 300)
         return f"Trace({self.name}: {shown}, {len(self.nodes)} nodes, {len(self.escapes)} escapes)"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show: a picture of the graph, and the text."""
+        return {"image/svg+xml": self.to_svg(), "text/plain": repr(self)}
 
 
 class TracedWorkflow:
     """A workflow whose calls return a `Trace`. Made by `trace`."""
+
+    __qualname__: str
 
     def __init__(self, function: Callable[..., Any], *, is_strict: bool) -> None:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -109,7 +158,7 @@ class TracedWorkflow:
         self.function = function
         self.is_strict = is_strict
         self.operation = Operation(name_of(function), function, doc=inspect.getdoc(function) or "")
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async = inspect.iscoroutinefunction(function) or bool(getattr(function, "is_async", False))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -128,6 +177,7 @@ class TracedWorkflow:
         except Exception as error:  # noqa: BLE001  a workflow's failure is data
             trace.fail(error, self.operation)
         finally:
+            trace.ended_ns = time.perf_counter_ns()
             SCOPE.reset(token)
         return trace
 
@@ -140,8 +190,13 @@ class TracedWorkflow:
         except Exception as error:  # noqa: BLE001  a workflow's failure is data
             trace.fail(error, self.operation)
         finally:
+            trace.ended_ns = time.perf_counter_ns()
             SCOPE.reset(token)
         return trace
+
+    def __reduce__(self) -> str:
+        """By name, as functions."""
+        return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<workflow {self.operation.name}>"

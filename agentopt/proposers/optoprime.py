@@ -1,6 +1,6 @@
 """OptoPrime: shows a model the executed graph and the feedback, and asks for better parameter values.
 
-Source: "Trace is the New AutoDiff", arXiv:2406.16218, section 4; ALGORITHMS.md 4.1. Unlike the authors'
+Source: "Trace is the New AutoDiff", arXiv:2406.16218, section 4. Unlike the authors'
 code, a reply counts only if all of it can be applied, and one that cannot is asked for again with the reason.
 """
 

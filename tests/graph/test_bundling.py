@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
+import inspect
 import math
+import pickle
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -915,3 +918,142 @@ def test_node_argument_of_sandboxed_code_is_a_parent(sandbox: LocalSandbox) -> N
 
     assert made.value == 2
     assert x in set(made.parents)
+
+
+# copies, pickles and other decorators
+
+
+@bundle
+def doubled(x: int) -> int:
+    """Doubles."""
+    return 2 * x
+
+
+@bundle(trainable=True, sandbox=None)
+def replaceable(x: int) -> int:
+    return x
+
+
+@trace
+def traced(x: int) -> Any:
+    return doubled(x)
+
+
+class Holder:
+    @bundle
+    def method(self, x: int, *, y: int = 2) -> int:
+        """Adds."""
+        return x + y
+
+
+@pytest.mark.parametrize("function", [doubled, replaceable, traced, vars(Holder)["method"]], ids=repr)
+def test_decorated_function_is_pickled_by_its_name(function: Any) -> None:
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.copy(function) is function
+
+
+def test_local_bundle_is_pickled_as_little_as_a_local_function() -> None:
+    @bundle
+    def local(x: int) -> int:
+        return x
+
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(local)
+
+
+def test_deep_copy_of_a_bundle_is_itself_but_for_code() -> None:
+    assert copy.deepcopy(doubled) is doubled
+    assert copy.deepcopy(replaceable) is not replaceable
+
+
+def test_copy_of_a_trainable_bundle_has_code_of_its_own_and_is_pickled_with_it() -> None:
+    copied: Any = copy.deepcopy(replaceable)
+    copied.code.set("def replaceable(x):\n    return 10 * x\n")
+
+    again = pickle.loads(pickle.dumps(copied))
+
+    assert [detach(f(2)) for f in (copied, again, replaceable)] == [20, 20, 2]
+
+
+def test_bound_bundle_is_pickled_with_its_instance() -> None:
+    again = pickle.loads(pickle.dumps(Holder().method))
+
+    assert detach(again(1)) == 3
+
+
+def test_signature_is_the_original_s_without_self_on_an_instance() -> None:
+    method: Any = Holder().method
+
+    assert str(inspect.signature(doubled)) == "(x: 'int') -> 'int'"
+    assert str(inspect.signature(Holder.method)) == "(self, x: 'int', *, y: 'int' = 2) -> 'int'"
+    assert str(inspect.signature(method)) == "(x: 'int', *, y: 'int' = 2) -> 'int'"
+    assert (method.__name__, method.__doc__, method.__module__) == ("method", "Adds.", __name__)
+
+
+@pytest.mark.parametrize("again", [bundle, bundle(trainable=True)])
+@pytest.mark.parametrize("function", [doubled, traced, Holder().method], ids=repr)
+def test_what_is_decorated_already_is_refused(again: Any, function: Any) -> None:
+    with pytest.raises(UsageError, match="already"):
+        again(function)
+
+
+def waiting(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+def test_bundle_over_another_decorator_calls_it() -> None:
+    calls = []
+
+    @bundle
+    @waiting
+    def add(x: int) -> int:
+        calls.append(x)
+        return x + 1
+
+    assert (detach(add(1)), calls, add.__name__) == (2, [1], "add")
+
+
+def test_other_decorator_over_a_bundle_gives_its_node() -> None:
+    made = functools.lru_cache(waiting(doubled))(3)
+
+    assert isinstance(made, Node)
+    assert made.operation is not None
+    assert made.operation.name == "doubled"
+
+
+def test_trainable_bundle_over_another_decorator_is_refused() -> None:
+    with pytest.raises(UsageError, match="another decorator"):
+        bundle(trainable=True)(waiting(lambda_free))
+
+
+def test_trace_over_an_async_bundle_is_awaited() -> None:
+    @trace
+    @bundle
+    async def later(x: int) -> int:
+        return x + 1
+
+    assert asyncio.run(later(1)).value == 2
+
+
+def test_sources_used_in_turn_are_compiled_once_each() -> None:
+    f = trainable(lambda_free)
+    sources = [f"calls = []\n\ndef lambda_free(x):\n    calls.append(x)\n    return {k}, len(calls)\n" for k in (1, 2)]
+    results = []
+    for source in sources * 2:
+        f.code.set(source)
+        results.append(detach(f(0)))
+
+    assert results == [(1, 1), (2, 1), (1, 2), (2, 2)]
+
+
+def test_plain_decorator_over_async_def_below_a_bundle_is_refused() -> None:
+    @waiting
+    async def later(x: int) -> int:
+        return x
+
+    with pytest.raises(UsageError, match="coroutine"):
+        bundle(later)(1)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import pickle
 from typing import Any
 
 import pytest
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import bundle
-from agentopt.graph.module import module, named, parameters_of, parameters_used_by
-from agentopt.graph.node import Parameter
+from agentopt.graph.module import Module, module
+from agentopt.graph.node import Parameter, detach
+from agentopt.graph.parameters import named, parameters_of, parameters_used_by
 from agentopt.graph.render import render
-from agentopt.graph.subgraph import propagate
+from agentopt.graph.scope import bound
+from agentopt.graph.subgraph import backward, propagate
 from agentopt.graph.tracing import trace
 
 SHARED = Parameter(1, name="shared")
@@ -93,15 +98,17 @@ def test_trainable_bundle_is_found_under_the_function_s_name() -> None:
     assert parameters_of(fixed) == {}
 
 
-def test_trainable_method_is_found_once_for_all_instances() -> None:
+def test_trainable_method_is_found_once_on_an_instance() -> None:
     @module
     class Solver:
         @bundle(trainable=True)
         def solve(self, x: int) -> int:
             return x
 
-    assert list(parameters_of(Solver())) == ["solve"]
-    assert parameters_of(Solver())["solve"] is parameters_of(Solver())["solve"]
+    solver = Solver()
+
+    assert list(parameters_of(solver)) == ["solve"]
+    assert parameters_of(solver)["solve"] is parameters_of(solver)["solve"]
 
 
 def test_inherited_trainable_method_is_found() -> None:
@@ -262,3 +269,188 @@ def in_default(x: int, p: Any = SHARED) -> Any:
 @pytest.mark.parametrize("workflow", [in_comprehension, in_lambda, in_inner_function, in_default])
 def test_parameter_read_in_a_nested_scope_or_default_is_found(workflow: Any) -> None:
     assert parameters_used_by(workflow) == {"shared": SHARED}
+
+
+# code of instances, and copies
+
+
+class Solver(Module):
+    def __init__(self, limit: int = 3) -> None:
+        self.limit = Parameter(limit, name="limit")
+
+    @bundle(trainable=True, sandbox=None)
+    def solve(self, x: int) -> Any:
+        """Solves."""
+        return self.limit + x
+
+    @classmethod
+    @bundle(trainable=True, sandbox=None)
+    def made(cls, x: int) -> int:
+        return x
+
+
+HUNDRED = "def solve(self, x):\n    return 100 + x\n"
+
+
+def code_of(solver: Solver) -> Parameter:
+    return solver.parameters()["solve"]
+
+
+def test_each_instance_of_a_module_has_code_of_its_own() -> None:
+    a, b = Solver(), Solver()
+    code_of(a).set(HUNDRED)
+    code_of(b)
+
+    assert [detach(a.solve(1)), detach(b.solve(1)), detach(Solver().solve(1))] == [101, 4, 4]
+
+
+def test_code_of_an_instance_starts_as_its_class_s_is_by_then() -> None:
+    method: Any = vars(Solver)["solve"]
+    start = detach(method.code)
+    try:
+        method.code.set(HUNDRED)
+        solver = Solver()
+        code = code_of(solver)
+    finally:
+        method.code.set(start)
+
+    assert detach(code) == HUNDRED
+
+
+def test_instance_whose_code_nobody_asked_for_runs_its_class_s() -> None:
+    method: Any = vars(Solver)["solve"]
+    solver = Solver()
+
+    with bound({method.code: HUNDRED}):
+        assert detach(solver.solve(1)) == 101
+
+
+def test_feedback_reaches_the_code_of_the_instance_that_ran() -> None:
+    a, b = Solver(), Solver()
+    codes = [code_of(a), code_of(b)]
+
+    backward(a.solve(1), "f")
+
+    assert [len(code.evidence) for code in codes] == [1, 0]
+
+
+def test_method_gives_the_code_of_its_instance() -> None:
+    solver = Solver()
+    method: Any = solver.solve
+
+    assert method.code is code_of(solver)
+    assert parameters_of(method) == {"solve": method.code}
+
+
+def test_trainable_class_method_is_found_and_shared() -> None:
+    assert Solver().parameters()["made"] is Solver().parameters()["made"]
+
+
+def test_overridden_bundle_is_no_parameter() -> None:
+    class Child(Solver):
+        def solve(self, x: int) -> Any:
+            return x
+
+    assert list(Child().parameters()) == ["made", "limit"]
+
+
+def test_super_runs_the_overridden_bundle_s_own_code() -> None:
+    class Child(Solver):
+        @bundle(trainable=True, sandbox=None)
+        def solve(self, x: int) -> Any:
+            return super().solve(x) + 1
+
+    child = Child()
+    assert list(child.parameters()) == ["solve", "made", "limit"]
+    assert detach(child.solve(1)) == 5
+
+
+def test_instance_with_slots_only_shares_its_class_s_code() -> None:
+    @module
+    class Slotted:
+        __slots__ = ()
+
+        @bundle(trainable=True)
+        def solve(self, x: int) -> int:
+            return x
+
+    assert parameters_of(Slotted())["solve"] is parameters_of(Slotted())["solve"]
+
+
+def test_private_slot_is_found() -> None:
+    @module
+    class Slotted:
+        __slots__ = ("__hidden",)
+
+        def __init__(self) -> None:
+            self.__hidden = SHARED
+
+    assert parameters_of(Slotted()) == {"_Slotted__hidden": SHARED}
+
+
+def test_deep_copy_has_equal_parameters_of_its_own_without_evidence() -> None:
+    solver = Solver(5)
+    code_of(solver).set(HUNDRED)
+    backward(solver.solve(1) + solver.limit, "f")
+
+    other = copy.deepcopy(solver)
+
+    assert other.state_dict() == solver.state_dict()
+    assert not set(other.parameters().values()) & {solver.limit, code_of(solver)}
+    assert [p.evidence for p in (other.limit, code_of(other))] == [[], []]
+    other.limit.set(6)
+    assert detach(solver.limit) == 5
+
+
+def test_parameter_that_is_shared_in_a_module_is_shared_in_its_copy() -> None:
+    held = copy.deepcopy({"a": SHARED, "b": SHARED})
+
+    assert held["a"] is held["b"]
+    assert held["a"] is not SHARED
+
+
+def test_pickled_module_has_equal_parameters() -> None:
+    solver = Solver(5)
+    code_of(solver).set(HUNDRED)
+
+    other = pickle.loads(pickle.dumps(solver))
+
+    assert other.state_dict() == solver.state_dict()
+    assert detach(other.solve(1)) == 101
+
+
+class Checked(Module):
+    def __init__(self) -> None:
+        self.p = Parameter(1, name="p", check=self.is_small)
+
+    def is_small(self, value: int) -> bool:
+        return value < 10
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_check_that_is_a_method_of_the_module_is_the_copy_s(copied: Any) -> None:
+    held = copied(Checked())
+
+    assert held.p.check.__self__ is held
+
+
+def test_two_instances_of_one_module_in_a_workflow_are_refused_by_name() -> None:
+    a, b = Solver(), Solver()
+
+    def workflow() -> Any:
+        return a.limit + b.limit
+
+    with pytest.raises(UsageError, match="two parameters are called"):
+        parameters_used_by(workflow)
+
+
+def test_bundle_under_another_decorator_is_found() -> None:
+    @functools.lru_cache
+    @bundle(trainable=True)
+    def solve(x: int) -> int:
+        return x
+
+    def workflow() -> Any:
+        return solve(1)
+
+    assert list(parameters_used_by(workflow)) == ["solve"]

@@ -273,6 +273,21 @@ def test_repr_shows_value_and_what_made_it() -> None:
     assert repr(Parameter("x", name="p")) == "Parameter('x', name='p')"
 
 
+def test_repr_of_a_long_value_is_short_and_on_one_line() -> None:
+    shown = repr(node("line\n" * 10_000))
+
+    assert len(shown) < 500
+    assert "\n" not in shown
+
+
+def test_repr_of_a_value_whose_own_raises_says_so() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    assert repr(node(Broken())) == "Node(<Broken whose repr raises ValueError>)"
+
+
 # access on values
 
 

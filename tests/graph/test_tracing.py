@@ -24,6 +24,7 @@ from agentopt.errors import (
     StrictTraceError,
     UsageError,
 )
+from agentopt.graph import diagrams, drawing, export
 from agentopt.graph.bundling import bundle
 from agentopt.graph.node import Node, Parameter, node
 from agentopt.graph.scope import SCOPE, stop_tracing
@@ -528,3 +529,27 @@ def test_output_outlives_its_trace() -> None:
     del made
 
     assert output.value == 2
+
+
+# exports
+
+
+@pytest.mark.parametrize(
+    ("exported", "same"),
+    [
+        (Trace.to_json, export.graph_json),
+        (Trace.to_dot, diagrams.to_dot),
+        (Trace.to_mermaid, diagrams.to_mermaid),
+        (Trace.to_svg, drawing.to_svg),
+        (lambda run: run.to_networkx().adj, lambda output: export.to_networkx(output).adj),
+    ],
+    ids=["json", "dot", "mermaid", "svg", "networkx"],
+)
+def test_a_trace_exports_the_graph_of_its_output(exported: Any, same: Any) -> None:
+    made = trace(lambda: node(1, name="x") + 1)()
+
+    assert exported(made) == same(made.output)
+
+
+def test_repr_of_a_trace_with_a_long_value_is_short() -> None:
+    assert len(repr(trace(lambda: node("x" * 100_000))())) < 500

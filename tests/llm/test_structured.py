@@ -1,10 +1,11 @@
 import contextlib
 import json
+import re
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agentopt.errors import ProposalError
@@ -13,7 +14,7 @@ from agentopt.llm.structured import ReplyFormatError, extract_json
 FIVE = {"x0": 5}
 
 READABLE: dict[str, tuple[str, Any]] = {
-    # the replies of findings/trace.md, section 5, that are JSON or nearly so
+    # replies that break the parsers of Trace, those that are JSON or nearly so
     "clean": ('{"reasoning": "r", "suggestion": {"x0": 5}}', {"reasoning": "r", "suggestion": FIVE}),
     "json fence": ('```json\n{"x0": 5}\n```', FIVE),
     "prose around": ('Sure, here it is: {"x0": 5}. Good luck!', FIVE),
@@ -151,6 +152,8 @@ def test_any_fenced_object_reads_back(value: dict[str, Any], before: str) -> Non
 
 @given(json_objects)
 def test_any_python_literal_reads_back(value: dict[str, Any]) -> None:
+    # In double quotes, `\\x08` is Python's escape or JSON's stray backslash: nobody can tell, so none is asked for.
+    assume(not re.search(r'"[^"]*\\[xuU]', repr(value)))
     assert extract_json(repr(value)) == value
 
 

@@ -84,7 +84,7 @@ def scene(*replies: Scripted, budget: Budget = Budget(), of: Sequence[ao.Paramet
 
 @dataclass(frozen=True)
 class Malformed:
-    """A reply that broke Trace's parsers (findings/trace.md §5); `value` is right, or `quotes` is re-asked."""
+    """A reply that broke Trace's parsers; its `value` is right, or its problem is quoted in a re-ask (`quotes`)."""
 
     name: str
     reply: str
