@@ -15,7 +15,17 @@ from types import CoroutineType, MethodType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from agentopt.errors import CodeError, UsageError
-from agentopt.graph.code import SourceCheck, compiled, function_source, marked_source, signature_of, surroundings
+from agentopt.graph.code import (
+    METHOD_CALL,
+    METHOD_CALLER,
+    SourceCheck,
+    compiled,
+    function_source,
+    marked_source,
+    plain_state,
+    signature_of,
+    surroundings,
+)
 from agentopt.graph.node import Node, Parameter, Version, kept, make, note_failure, recorded
 from agentopt.graph.operation import Operation, name_of
 from agentopt.graph.scope import SCOPE, Scope
@@ -257,9 +267,15 @@ class _Call(Scope):
     def _sandboxed(self, source: str) -> Callable[..., Any]:
         sandbox, name = self.sandbox or self.bundle.own_sandbox, self.bundle.operation.name
         before = surroundings(self.bundle.function)
+        is_method = bool(self.inputs) and isinstance(self.inputs[0], _Receiver)
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            outcome = sandbox.call(before + source, name, args, kwargs, filename=f"<{name}>")
+            text, called = before + source, name
+            if is_method:
+                text, called = text + METHOD_CALL.format(name=name), METHOD_CALLER
+                cast("list[Node]", self.reads).extend(n._leaf() for n in nodes_in(getattr(args[0], "__dict__", {})))
+                args = (plain_state(args[0]), *args[1:])
+            outcome = sandbox.call(text, called, args, kwargs, filename=f"<{name}>")
             if outcome.status == "ok":
                 return outcome.value
             line = outcome.line - before.count("\n") if outcome.line else None
@@ -394,7 +410,8 @@ def bundle(
 
     Args:
         trainable: makes the function's source a code parameter, `bundle.code`. While the source is
-            the one written here, it runs as it is; any other source runs in the sandbox. An instance of
+            the one written here, it runs as it is; any other source runs in the sandbox. There, `self` of a
+            method has the instance's parameters and plain attributes, as values, and no methods. An instance of
             a `@module` gets code of its own when its parameters are asked for; until then, and on
             other classes, instances run their class's.
         sandbox: where another source runs: `"default"` (a `LocalSandbox`, or the run's), a sandbox,

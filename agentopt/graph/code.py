@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from agentopt.canonical import to_jsonable
 from agentopt.errors import CodeError, ProposalError, UsageError
+from agentopt.graph.structure import unwrapped
 
 
 def function_source(function: Callable[..., Any]) -> str:
@@ -105,6 +106,29 @@ def surroundings(function: Callable[..., Any]) -> str:
         elif _is_literal(value):
             lines.append(f"{name} = {value!r}")
     return "".join(line + "\n" for line in lines)
+
+
+METHOD_CALLER = "__agentopt_method"
+METHOD_CALL = f"""
+
+def {METHOD_CALLER}(state, *args, **kwargs):
+    import types
+    return {{name}}(types.SimpleNamespace(**state), *args, **kwargs)
+"""
+"""Source behind a replaced method: calls it with a stand-in for `self`."""
+
+
+def plain_state(instance: object) -> dict[str, Any]:
+    """The attributes of an instance that can cross into the sandbox, nodes and parameters as their values."""
+    state = {}
+    for name, value in getattr(instance, "__dict__", {}).items():
+        plain = unwrapped(value)
+        try:
+            to_jsonable(plain, strict=True)
+        except UsageError:  # a model's client, a lock: code that uses it fails with an AttributeError that names it
+            continue
+        state[name] = plain
+    return state
 
 
 def _is_literal(value: object) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 import copyreg
 import itertools
+import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from agentopt.graph.subgraph import Evidence
 
 Kind = Literal["number", "integer", "choice", "prompt", "code", "json"]
+logger = logging.getLogger(__name__)
 _next_serial = itertools.count().__next__
 _allocate: Callable[[type], Any] = object.__new__
 
@@ -380,7 +383,7 @@ class Parameter(Node):
         UsageError: there is no name, or the start value does not fit what is said about it.
     """
 
-    __slots__ = ("_current", "bounds", "check", "choices", "doc", "evidence", "kind", "schema", "step")
+    __slots__ = ("_current", "bounds", "check", "choices", "doc", "evidence", "kind", "schema", "step", "times_bound")
 
     def __init__(
         self,
@@ -407,6 +410,7 @@ class Parameter(Node):
         self.check = check
         self.doc = doc
         self.evidence: list[Evidence] = []
+        self.times_bound = 0  # in how many places `bound` gives it another value just now
         self._current = Version(value, self)
         try:
             self._current = Version(check_value(self, value), self)
@@ -418,6 +422,13 @@ class Parameter(Node):
         scope = SCOPE.get()
         if scope is not None and self in scope.overlay:
             return scope.overlay[self]
+        if self.times_bound:
+            logger.warning(
+                "parameter `%s` has its own value in thread `%s`, while a run gives it others: a thread that a "
+                "workflow starts must run in contextvars.copy_context() to see them",
+                self.name,
+                threading.current_thread().name,
+            )
         return self._current
 
     def set(self, value: Any) -> None:
@@ -454,6 +465,7 @@ class Parameter(Node):
         if state["description"]:
             self.describe(state["description"])
         self.evidence = []
+        self.times_bound = 0
         self._current = Version(state["value"], self)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,6 +49,7 @@ class Scope:
         self.made = made
 
 
+_COUNTING = threading.Lock()
 SCOPE: ContextVar[Scope | None] = ContextVar("agentopt_scope", default=None)
 
 
@@ -82,7 +84,11 @@ def stop_tracing() -> Iterator[None]:
 
 @contextmanager
 def bound(values: Mapping[Parameter, Any], *, sandbox: Sandbox | None = None) -> Iterator[None]:
-    """Gives parameters other values inside, in this thread or task only; how a candidate is measured."""
+    """Gives parameters other values inside, in this thread or task only; how a candidate is measured.
+
+    A parameter that is read meanwhile where nothing was bound has its own value, and a warning is logged: a thread
+    that a workflow starts does not know its workflow's values, unless it runs in `contextvars.copy_context()`.
+    """
     from agentopt.graph.node import Version
 
     scope = SCOPE.get()
@@ -90,7 +96,13 @@ def bound(values: Mapping[Parameter, Any], *, sandbox: Sandbox | None = None) ->
     overlay.update({parameter: Version(value, parameter) for parameter, value in values.items()})
     changes: dict[str, Any] = {"overlay": overlay} | ({"sandbox": sandbox} if sandbox else {})
     token = SCOPE.set(child_scope(**changes))
+    with _COUNTING:
+        for parameter in values:
+            parameter.times_bound += 1
     try:
         yield
     finally:
         SCOPE.reset(token)
+        with _COUNTING:
+            for parameter in values:
+                parameter.times_bound -= 1

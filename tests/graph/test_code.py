@@ -6,13 +6,18 @@ import ast
 import functools
 import math
 import os.path
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agentopt.errors import CodeError, ProposalError, UsageError
+from agentopt.graph.bundling import bundle
 from agentopt.graph.code import check_source, compiled, function_source, marked_source, signature_of, surroundings
+from agentopt.graph.node import Parameter, detach
+from agentopt.graph.scope import bound
+from agentopt.graph.subgraph import subgraph
 
 LIMIT = 3
 TABLE = {"a": [1, (2, None)], "b": {1, 2}}
@@ -223,3 +228,45 @@ def test_source_without_the_function_is_a_code_error() -> None:
 )
 def test_failing_line_is_marked(line: int | None, marked: str) -> None:
     assert marked_source("a\nb\n", line, "E") == marked
+
+
+class Weigher:
+    def __init__(self) -> None:
+        self.factor = Parameter(3, name="factor")
+        self.offset = 1
+        self.lock = threading.Lock()
+
+    @bundle(trainable=True)
+    def weigh(self, x: int) -> int:
+        return x
+
+    def helper(self) -> int:
+        return 0
+
+
+def weighed(body: str) -> Any:
+    """What `Weigher().weigh(2)` gives when its source is replaced, in the default sandbox."""
+    weigher: Any = Weigher()
+    code = weigher.weigh.code
+    with bound({code: f"def weigh(self, x):\n    return {body}\n"}):
+        return weigher.weigh(2)
+
+
+def test_replaced_method_in_the_sandbox_sees_parameters_and_plain_attributes() -> None:
+    assert detach(weighed("x * self.factor + self.offset")) == 7
+
+
+def test_parameters_that_a_replaced_method_was_given_are_inputs() -> None:
+    names = [version.parameter.name for version in subgraph(weighed("x")).parameters]
+
+    assert sorted(map(str, names)) == ["factor", "weigh"]
+
+
+def test_replaced_method_in_the_sandbox_lacks_what_cannot_cross() -> None:
+    with pytest.raises(CodeError, match="lock"):
+        weighed("self.lock")
+
+
+def test_replaced_method_in_the_sandbox_lacks_other_methods() -> None:
+    with pytest.raises(CodeError, match="helper"):
+        weighed("self.helper()")

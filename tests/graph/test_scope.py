@@ -259,3 +259,42 @@ def test_without_a_run_there_is_no_active_sandbox() -> None:
 
 def test_scope_is_empty_outside_everything() -> None:
     assert SCOPE.get() is None
+
+
+def read_in_a_new_thread(parameter: Parameter, runner: Any = lambda read: read()) -> Any:
+    found = []
+    thread = threading.Thread(target=runner, args=(lambda: found.append(detach(parameter)),))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_thread_without_the_run_s_context_has_the_own_value_and_a_warning_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    p = Parameter(1, name="p")
+
+    with bound({p: 2}):
+        assert read_in_a_new_thread(p) == 1
+
+    assert "parameter `p` has its own value in thread" in caplog.text
+    assert "copy_context" in caplog.text
+
+
+def test_thread_in_a_copied_context_has_the_run_s_value(caplog: pytest.LogCaptureFixture) -> None:
+    p = Parameter(1, name="p")
+
+    with bound({p: 2}):
+        assert read_in_a_new_thread(p, contextvars.copy_context().run) == 2
+
+    assert caplog.text == ""
+
+
+def test_parameter_read_after_the_run_is_not_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    p = Parameter(1, name="p")
+
+    with bound({p: 2}):
+        pass
+
+    assert detach(p) == 1
+    assert caplog.text == ""
