@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentopt.catalog import load_task
     from agentopt.feedback import Feedback
     from agentopt.graph.bundling import bundle
+    from agentopt.graph.functions import contains, length
     from agentopt.graph.module import Module, module
     from agentopt.graph.node import Node, Parameter, detach, node
     from agentopt.graph.parameters import parameters_of
@@ -36,6 +37,7 @@ _HOMES = {
     "catalog": ("load_task",),
     "feedback": ("Feedback",),
     "graph.bundling": ("bundle",),
+    "graph.functions": ("contains", "length"),
     "graph.module": ("Module", "module"),
     "graph.node": ("Node", "Parameter", "detach", "node"),
     "graph.parameters": ("parameters_of",),
@@ -71,8 +73,10 @@ __all__ = [
     "ask",
     "backward",
     "bundle",
+    "contains",
     "detach",
     "export_source",
+    "length",
     "load",
     "load_state_dict",
     "load_task",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args
 
 from agentopt.errors import FormatError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of the graph's JSON. Data without one are of version 1: the first records did not say it."""
 
+_LINES_INSIDE = 200
+
 NodeKind = Literal["parameter", "input", "operation", "failure"]
 
 
@@ -31,6 +34,7 @@ class NodeRecord:
         text: what was computed, such as `a + 1`; empty for parameters and inputs.
         value: its text, shortened; of a failure the exception.
         parents: names of the nodes it was computed from, those that are in the graph.
+        inside: of a bundle the operations in its body, one line each, indented by how deep they lie in bundles.
     """
 
     name: str
@@ -38,6 +42,7 @@ class NodeRecord:
     text: str = ""
     value: str = ""
     parents: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +80,18 @@ def graph_record(
             text="" if node.operation is None or position in bare else call_text(node, names),
             value="" if position in bare else _value_text(node, value_chars),
             parents=tuple(known[id(parent)] for parent in node.parents if id(parent) in known),
+            inside=() if position in bare else tuple(islice(_inside(node, names), _LINES_INSIDE)),
         )
         for position, node in enumerate(kept)
     ]
     return GraphRecord(nodes=tuple(nodes), output=names.name(output._leaf()), left_out=len(every) - len(kept))
+
+
+def _inside(node: Node, names: Names, depth: int = 0) -> Iterator[str]:
+    for inner in node._extra.inside if node._extra is not None else ():
+        if inner.operation is not None:
+            yield f"{'    ' * depth}{names.name(inner)} = {call_text(inner, names)}  # {_value_text(inner, 80)}"
+            yield from _inside(inner, names, depth + 1)
 
 
 def _kind(node: Node) -> NodeKind:
@@ -109,11 +122,15 @@ def graph_json(graph: Node | GraphRecord, *, value_chars: int = 300, max_nodes: 
 
     Returns:
         `{"schema": 1, "nodes": [{"name", "kind", "text", "value", "parents"}], "output": name, "left_out": n}`, as
-        `GraphRecord` says. The same program gives the same data in every process; times are not in it.
+        `GraphRecord` says; bundles with operations in their body have `inside` too. The same program gives the same
+        data in every process; times are not in it.
     """
     if isinstance(graph, Node):
         graph = graph_record(graph, value_chars=value_chars, max_nodes=max_nodes)
-    nodes = [{**asdict(node), "parents": list(node.parents)} for node in graph.nodes]
+    nodes = []
+    for node in graph.nodes:
+        data = {**asdict(node), "parents": list(node.parents), "inside": list(node.inside)}
+        nodes.append(data if node.inside else {key: value for key, value in data.items() if key != "inside"})
     return {"schema": SCHEMA, "nodes": nodes, "output": graph.output, "left_out": graph.left_out}
 
 
@@ -159,6 +176,7 @@ def _read_node(data: object, where: str) -> NodeRecord:
         text=_text(node, "text", where, ""),
         value=_text(node, "value", where, ""),
         parents=tuple(parents),
+        inside=tuple(map(str, node.get("inside") or ())),
     )
 
 

@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError, UsageError
 from agentopt.graph.diagrams import to_dot, to_mermaid
@@ -202,6 +202,10 @@ class TracedWorkflow:
         return f"<workflow {self.operation.name}>"
 
 
+@overload
+def trace(function: Callable[..., Any], *, strict: bool = False) -> TracedWorkflow: ...
+@overload
+def trace(*, strict: bool = False) -> Callable[[Callable[..., Any]], TracedWorkflow]: ...
 def trace(function: Callable[..., Any] | None = None, *, strict: bool = False) -> Any:
     """Makes every call of a workflow return a `Trace` of that run.
 

@@ -153,7 +153,8 @@ def _evaluation(evaluation: Evaluated) -> str:
 
 def _node_line(node: dict[str, Any]) -> str:
     made = f" = {node['text']}" if node.get("text") else ""
-    return f"{node.get('kind', '')} {node.get('name', '')}{made}  # {node.get('value', '')}"
+    inside = "".join(f"\n        {line}" for line in node.get("inside") or ())
+    return f"{node.get('kind', '')} {node.get('name', '')}{made}  # {node.get('value', '')}{inside}"
 
 
 def _exchange(index: int, exchange: dict[str, Any]) -> str:

@@ -191,3 +191,14 @@ def test_what_is_not_a_graph_is_a_format_error_that_says_where(change: dict[str,
 def test_data_that_are_no_object_are_a_format_error() -> None:
     with pytest.raises(FormatError, match="a graph is a JSON object, got list"):
         read_graph([])
+
+
+def test_operations_in_the_body_of_a_bundle_are_its_inside_and_read_back() -> None:
+    @bundle
+    def outer(x: Any) -> Any:
+        return node(x, name="given") + 1
+
+    data = graph_json(outer(node(1, name="a")))
+
+    assert [n.get("inside") for n in data["nodes"]] == [None, ["add1 = given + 1  # 2"]]
+    assert read_graph(json.loads(json.dumps(data))).nodes[-1].inside == ("add1 = given + 1  # 2",)
