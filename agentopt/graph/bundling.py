@@ -94,7 +94,8 @@ class Bundle(Generic[P, R]):
         name, signature = definition.name, signature_of(definition)
         self._check = SourceCheck(name, signature)
         doc = f"defines `{name}{signature}`; the name and the arguments are fixed"
-        self.code = Parameter(source, name=name, kind="code", check=self._check, doc=doc)
+        self.code = Parameter(source, name=name, kind="code", doc=doc)
+        self.code.check = self._check  # from here on: the function's own source needs none
         self._start = source
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
