@@ -52,8 +52,9 @@ def _shown(path: Path, out: Path) -> RunView:
 
 
 def _first_failure(run: RunView, most_lines: int = 10) -> str:
-    """What was said about the first run of the start that was not as good as it gets."""
-    start = [e for e in run.candidates[0].evaluations if e.split == "train" and score_of(e) != 1.0]
+    """What was said about the first train instance on which the start was not as good as it gets."""
+    failed = {e.instance: e for e in run.candidates[0].evaluations if score_of(e) != 1.0}
+    start = [failed[instance] for instance in run.header.instances["train"] if instance in failed]
     lines = str(start[0].feedback["text"]).splitlines() if start else []
     left_out = [f"… ({len(lines) - most_lines} more lines)"] if len(lines) > most_lines else []
     return "\n".join(lines[:most_lines] + left_out)
