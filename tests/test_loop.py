@@ -571,3 +571,21 @@ def test_the_header_of_a_run_with_code_says_what_the_sandbox_guarantees(sandboxe
     header = sandboxed[0]
     assert isinstance(header, RunStarted)
     assert "process" in header.guarantees
+
+
+@ao.module
+class Agent:
+    def __init__(self) -> None:
+        self.guess = ao.Parameter(3.0, name="guess", bounds=(0, 10))
+
+    @ao.trace
+    def run(self, x: Any) -> Any:
+        return (self.guess - x) ** 2
+
+
+def test_a_traced_method_of_a_module_is_a_workflow_whose_parameters_are_found() -> None:
+    agent = Agent()
+    settings = {"proposer": "perturb", "budget": ao.Budget(evaluations=60), "out": None}
+    result = ao.optimize(agent.run, examples=[{"x": 5.0}], feedback=lambda cost: -cost, **settings)  # type: ignore[arg-type]
+    assert result.values["guess"] == pytest.approx(5.0, abs=0.5)
+    assert agent.guess.value == 3.0

@@ -133,7 +133,7 @@ def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[in
     holder = getattr(x, "__self__", None)
     if holder is not None:
         _collect(holder, found, entered)
-    if isinstance(x, functools.partial):  # a traced method is one, bound to its instance
+    if isinstance(x, functools.partial):
         for part in (x.func, *x.args, *x.keywords.values()):
             _collect(part, found, entered)
     function: Any = x
@@ -141,6 +141,8 @@ def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[in
         function = function.__wrapped__
         for name, parameter in parameters_of(function).items():
             found.setdefault(id(parameter), (parameter.name or name, parameter))
+    if getattr(function, "__self__", None) is not None and function is not x:
+        _collect(function.__self__, found, entered)
     code = getattr(function, "__code__", None)
     if code is None:
         return

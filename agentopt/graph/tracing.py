@@ -7,6 +7,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
 from agentopt.errors import EnvironmentProblem, RunError, StrictTraceError, UsageError
@@ -161,7 +162,9 @@ class TracedWorkflow:
         self.is_async = inspect.iscoroutinefunction(function) or bool(getattr(function, "is_async", False))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        if instance is None:
+            return self
+        return TracedWorkflow(MethodType(self.function, instance), is_strict=self.is_strict)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the workflow. Returns its `Trace`, or an awaitable of it for `async def`."""
