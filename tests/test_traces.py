@@ -38,7 +38,7 @@ def test_trace_says_who_answered(path: Path) -> None:
 @pytest.mark.parametrize("path", TRACES, ids=lambda p: p.stem)
 def test_trace_holds_no_key_and_no_path_of_a_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert re.findall(r"sk-[A-Za-z0-9]{8,}|/home/\w+|/Users/\w+|/root/\w+|/tmp/\w+|/work/\w+", text) == []
+    assert re.findall(r"sk-[A-Za-z0-9]{8,}|/(?:home|Users|root|tmp|work)/\w+", text) == []
 
 
 @pytest.mark.parametrize("path", OF_TASKS, ids=lambda p: p.stem)
