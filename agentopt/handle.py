@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from agentopt.llm.retrying import RetryingLLM
 from agentopt.loop import open_model
 from agentopt.proposers.base import Context
 from agentopt.proposers.optoprime import OptoPrimeProposer
+from agentopt.run import new_run_id
 from agentopt.sandbox.local import LocalSandbox
 from agentopt.space import Space
 from agentopt.store.sqlite import Store
@@ -69,7 +68,7 @@ class OptoPrime:
         seed: int = 0,
     ) -> None:
         self.space = Space(named(parameters))
-        self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        self.run = new_run_id()
         self.objective = objective
         self.proposer = proposer or OptoPrimeProposer()
         self.ledger = Ledger(budget)

@@ -54,6 +54,11 @@ class Settings:
     workers: int
 
 
+def new_run_id() -> str:
+    """An id that no other run has; ids sort by the second they were made in."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
 class Run:
     """One run of a search on a task."""
 
@@ -66,7 +71,7 @@ class Run:
         store: Store | None,
         on_event: Callable[[Event], None] | None,
     ) -> None:
-        self.id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        self.id = new_run_id()
         self.task = task
         self.settings = settings
         self.archive = Archive()

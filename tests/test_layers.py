@@ -35,7 +35,7 @@ SAME_LAYER = {
     "adapters": {"task"},
     "run": {"result"},
     "loop": {"result", "run"},
-    "handle": {"loop"},
+    "handle": {"loop", "run"},
     "replay": {"catalog"},
 }
 

@@ -305,16 +305,8 @@ class _Call(Scope):
 
     async def awaited(self, args: list[Any], kwargs: dict[str, Any]) -> Node:
         """As `run`, for `async def`."""
-        self.began_ns = self.began_ns and perf_counter_ns()
-        token = SCOPE.set(self)
-        try:
-            try:
-                value = await self.function()(*args, **kwargs)
-            finally:
-                SCOPE.reset(token)
-        except Exception as error:
-            note_failure(error, self._node(None))
-            raise
+        with self._inside():
+            value = await self.function()(*args, **kwargs)
         return recorded(self._node(value))
 
     @contextmanager

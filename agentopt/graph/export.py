@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args
 
 from agentopt.errors import FormatError
 from agentopt.graph.node import Node, Version
-from agentopt.graph.render import Names, call_text
-from agentopt.graph.showing import failure_text, show
+from agentopt.graph.render import Names, call_text, value_text
+from agentopt.graph.showing import failure_text
 from agentopt.graph.subgraph import ancestors
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def _kind(node: Node) -> NodeKind:
 def _value_text(node: Node, value_chars: int) -> str:
     if node.error is not None:
         return failure_text(node.error, max(2000, value_chars))
-    shown = show(node._value, value_chars)
-    return f"{shown} (changed in place after it was recorded)" if node.is_changed else shown
+    return value_text(node, value_chars)
 
 
 def as_record(graph: Node | GraphRecord) -> GraphRecord:

@@ -163,14 +163,15 @@ def _step(node: Node, names: Names, options: RenderOptions, depth: int) -> _Step
     if node.error is not None:
         failed = f"failed: {failure_text(node.error, 4 * options.value_chars)}"
         return _Step(name, call, "", failed, kind, depth, node.description)
-    shown = _rounded(node._value) or _value_text(node, options)
+    shown = _rounded(node._value) or value_text(node, options.value_chars)
     is_short = len(shown) <= 60 and "\n" not in shown
     short, long = (shown, "") if is_short else ("", shown)
     return _Step(name, call, short, long, kind, depth, node.description)
 
 
-def _value_text(node: Node, options: RenderOptions) -> str:
-    shown = show(node._value, options.value_chars)
+def value_text(node: Node, max_chars: int) -> str:
+    """A node's value in at most about `max_chars` characters, and whether it was changed since it was recorded."""
+    shown = show(node._value, max_chars)
     return f"{shown} (changed in place after it was recorded)" if node.is_changed else shown
 
 
@@ -298,4 +299,4 @@ class _Run:
 
 def _input_line(node: Node, names: Names, options: RenderOptions) -> str:
     about = f"  # {node.description}" if node.description else ""
-    return f"{names.name(node)} = {_indented(_value_text(node, options))}{about}"
+    return f"{names.name(node)} = {_indented(value_text(node, options.value_chars))}{about}"

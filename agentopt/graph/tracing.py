@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
@@ -171,10 +172,12 @@ class TracedWorkflow:
         trace = Trace(self.operation.name, is_strict=self.is_strict)
         return self._awaited(trace, args, kwargs) if self.is_async else self._run(trace, args, kwargs)
 
-    def _run(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+    @contextmanager
+    def _recording(self, trace: Trace) -> Iterator[None]:
+        """The workflow runs inside: in a scope of its own, its failure the trace's output."""
         token = SCOPE.set(child_scope(trace=trace, reads=None, made=None))
         try:
-            trace.finish(self.function(*args, **kwargs), self.operation)
+            yield
         except (StrictTraceError, RunError, EnvironmentProblem):
             raise
         except Exception as error:  # noqa: BLE001  a workflow's failure is data
@@ -182,19 +185,15 @@ class TracedWorkflow:
         finally:
             trace.ended_ns = time.perf_counter_ns()
             SCOPE.reset(token)
+
+    def _run(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+        with self._recording(trace):
+            trace.finish(self.function(*args, **kwargs), self.operation)
         return trace
 
     async def _awaited(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
-        token = SCOPE.set(child_scope(trace=trace, reads=None, made=None))
-        try:
+        with self._recording(trace):
             trace.finish(await self.function(*args, **kwargs), self.operation)
-        except (StrictTraceError, RunError, EnvironmentProblem):
-            raise
-        except Exception as error:  # noqa: BLE001  a workflow's failure is data
-            trace.fail(error, self.operation)
-        finally:
-            trace.ended_ns = time.perf_counter_ns()
-            SCOPE.reset(token)
         return trace
 
     def __reduce__(self) -> str:
