@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "integer", "choice", "prompt", "code", "json"]
 logger = logging.getLogger(__name__)
-_next_serial = itertools.count().__next__
+next_serial = itertools.count().__next__
 _allocate: Callable[[type], Any] = object.__new__
 
 
@@ -66,7 +66,7 @@ def _binary(name: str) -> Callable[[Node, Any], Node]:
         made._seen = None if type(value) in ATOMIC else fingerprint(value)
         made.operation = operation
         made.inputs = (self, other)
-        made.serial = _next_serial()
+        made.serial = next_serial()
         made._extra = None
         return made if SCOPE.get() is None else recorded(made)
 
@@ -86,17 +86,14 @@ _pow = _binary("pow")
 
 
 class Extra:
-    """What only few nodes have."""
+    """What only few nodes have. The defaults are the class's, so that making one costs little."""
 
-    __slots__ = ("description", "error", "hidden", "inside", "keywords", "name")
-
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self.description: str = ""
-        self.error: Exception | None = None
-        self.keywords: tuple[str, ...] = ()
-        self.hidden: tuple[Node, ...] = ()
-        self.inside: tuple[Node, ...] = ()
+    name: str | None = None
+    description: str = ""
+    error: Exception | None = None
+    keywords: tuple[str, ...] = ()
+    hidden: tuple[Node, ...] = ()
+    inside: tuple[Node, ...] = ()
 
 
 class Node:
@@ -129,7 +126,7 @@ class Node:
         is_plain = self._value is value
         self.operation = None if is_plain else GATHER
         self.inputs = () if is_plain else (kept(value),)
-        self.serial = _next_serial()
+        self.serial = next_serial()
         self._extra = None
         if name is not None:
             self.extra().name = name
@@ -357,7 +354,7 @@ class Version(Node):
         self._seen = fingerprint(value)
         self.operation = None
         self.inputs = ()
-        self.serial = _next_serial()
+        self.serial = next_serial()
         self._extra = None
         self.parameter = parameter
 
@@ -514,7 +511,7 @@ def make(value: Any, operation: Operation, inputs: tuple[Any, ...]) -> Node:
     made._seen = None if type(value) in ATOMIC else fingerprint(value)
     made.operation = operation
     made.inputs = inputs
-    made.serial = _next_serial()
+    made.serial = next_serial()
     made._extra = None
     return made
 
