@@ -432,7 +432,8 @@ def bundle(
 
     Args:
         trainable: makes the function's source a code parameter, `bundle.code`. While the source is
-            the one written here, it runs as it is; any other source runs in the sandbox. There, `self` of a
+            the one written here, it runs as it is; any other source runs in the sandbox. There it sees imports, plain
+            constants and plain functions of its file, no classes; `self` of a
             method has the instance's parameters and plain attributes, as values, and no methods. An instance of
             a `@module` gets code of its own when its parameters are asked for; until then, and on
             other classes, instances run their class's.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import sys
 import textwrap
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from agentopt.canonical import to_jsonable
@@ -95,17 +97,55 @@ def _is_generator(definition: ast.FunctionDef) -> bool:
 
 
 def surroundings(function: Callable[..., Any]) -> str:
-    """Source that gives a replacement the modules and plain constants which `function` reads from around it."""
-    lines = []
+    """Source that gives a replacement what `function` reads from around it.
+
+    Those are modules and what was imported from them, plain constants, and plain functions of the same file with what
+    they read in turn. Classes of the file, and functions that a decorator replaced, are left out: code that uses them
+    fails with a NameError that names them.
+    """
+    lines: dict[str, None] = {}
+    _add_surroundings(function, lines, {function.__name__})
+    return "".join(lines)
+
+
+def _add_surroundings(function: Callable[..., Any], lines: dict[str, None], seen: set[str]) -> None:
+    """Adds to `lines`, in an order in which they can be run."""
     closure = inspect.getclosurevars(function)
     for name, value in sorted({**closure.globals, **closure.nonlocals}.items()):
+        if name in seen:
+            continue
+        seen.add(name)
         if isinstance(value, types.ModuleType):
-            lines.append(f"import {value.__name__} as {name}")
+            lines[f"import {value.__name__} as {name}\n"] = None
         elif isinstance(value, float):
-            lines.append(f"{name} = float({str(value)!r})")
+            lines[f"{name} = float({str(value)!r})\n"] = None
         elif _is_literal(value):
-            lines.append(f"{name} = {value!r}")
-    return "".join(line + "\n" for line in lines)
+            lines[f"{name} = {value!r}\n"] = None
+        elif isinstance(value, types.FunctionType) and value.__globals__ is inspect.unwrap(function).__globals__:
+            if value.__name__ == name and (source := _readable_source(value)):
+                _add_surroundings(value, lines, seen)
+                lines[source] = None
+        elif _is_importable(value):
+            lines[f"from {value.__module__} import {value.__name__} as {name}\n"] = None
+
+
+def _readable_source(function: types.FunctionType) -> str:
+    """The function's source; empty where Python cannot find it or a decorator put another function in its place."""
+    try:
+        return "" if hasattr(function, "__wrapped__") else function_source(function)
+    except UsageError:
+        return ""
+
+
+def _is_importable(value: object) -> bool:
+    """Whether a module that is installed with Python, or beside it, offers the function or class by its name."""
+    module = sys.modules.get(str(getattr(value, "__module__", "")))
+    name = getattr(value, "__name__", None)
+    if module is None or not isinstance(name, str) or getattr(module, name, None) is not value:
+        return False
+    file = str(getattr(module, "__file__", None) or "")
+    is_standard = module.__name__.partition(".")[0] in sys.stdlib_module_names and module.__name__ != "__main__"
+    return is_standard or "site-packages" in Path(file).parts
 
 
 METHOD_CALLER = "__agentopt_method"

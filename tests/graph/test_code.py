@@ -7,7 +7,9 @@ import functools
 import math
 import os.path
 import threading
+from collections import Counter
 from collections.abc import Callable
+from math import floor
 from typing import Any
 
 import pytest
@@ -165,6 +167,58 @@ def test_surroundings_are_modules_and_plain_constants() -> None:
 
     assert (space["math"], space["LIMIT"], space["TABLE"]) == (math, LIMIT, TABLE)
     assert "plain" not in space
+
+
+Alias = Counter
+
+
+def doubled(x: float) -> float:
+    return 2 * capped(x)
+
+
+def capped(x: float) -> float:
+    return min(x, LIMIT) if x > 0 else doubled(-x)
+
+
+@functools.cache
+def remembered(x: int) -> int:
+    return x
+
+
+class Unit:
+    pass
+
+
+def reads_functions(x: float) -> Any:
+    return doubled(x), floor(x), Alias, remembered, Unit
+
+
+def test_surroundings_hold_functions_of_the_file_and_what_they_read() -> None:
+    space: dict[str, Any] = {}
+    exec(surroundings(reads_functions), space)
+    assert [space["doubled"](x) for x in (1, 5, -2)] == [doubled(x) for x in (1, 5, -2)]
+    assert space["doubled"] is not doubled
+
+
+def test_surroundings_import_what_was_imported() -> None:
+    space: dict[str, Any] = {}
+    exec(surroundings(reads_functions), space)
+    assert (space["floor"], space["Alias"]) == (floor, Counter)
+
+
+def test_surroundings_leave_out_classes_of_the_file_and_decorated_functions() -> None:
+    text = surroundings(reads_functions)
+    assert "Unit" not in text
+    assert "remembered" not in text
+
+
+def test_replaced_source_in_the_sandbox_may_use_functions_of_the_file() -> None:
+    @bundle(trainable=True)
+    def scored(x: float) -> float:
+        return doubled(x)
+
+    scored.code.set("def scored(x):\n    return doubled(x) + 1\n")  # type: ignore[attr-defined]
+    assert scored(5.0).value == 7  # type: ignore[attr-defined]
 
 
 def test_surroundings_hold_closure_constants_of_now() -> None:
