@@ -110,6 +110,14 @@ class Run:
         defaults: dict[str, Any] = {"parameters": [self.width, self.flag], "out": self.folder, "budget": Budget(asks=4)}
         return ao.optimize(workflow, **{**defaults, **settings})
 
+    def optimize_code(self, llm: ScriptedLLM, budget: Budget) -> ao.Result:
+        @ao.bundle(trainable=True)
+        def double(x: float) -> float:
+            """Twice x."""
+            return 2 * x
+
+        return ao.optimize(lambda: double(2.0), parameters=double, llm=llm, out=self.folder, budget=budget)
+
     @property
     def events(self) -> list[Event]:
         with Store(self.folder / "agentopt.sqlite") as store:
@@ -253,18 +261,7 @@ def test_a_workflow_that_raises_is_feedback_for_the_model(run: Run) -> None:
 def test_code_of_a_model_that_goes_wrong_is_a_failed_evaluation_and_the_record_is_whole(
     run: Run, code: str, said: str
 ) -> None:
-    @ao.bundle(trainable=True)
-    def double(x: float) -> float:
-        """Twice x."""
-        return 2 * x
-
-    ao.optimize(
-        lambda: double(2.0),
-        parameters=double,
-        llm=ScriptedLLM([json.dumps({"changes": {"double": code}})]),
-        out=run.folder,
-        budget=Budget(llm_calls=1),
-    )
+    run.optimize_code(ScriptedLLM([json.dumps({"changes": {"double": code}})]), Budget(llm_calls=1))
     *_, last = run.of(Evaluated)
     assert (last.candidate, last.status) == (1, "failed")
     assert said in last.feedback["text"]
@@ -272,18 +269,8 @@ def test_code_of_a_model_that_goes_wrong_is_a_failed_evaluation_and_the_record_i
 
 
 def test_a_refused_code_proposal_does_not_reach_the_sandbox(run: Run) -> None:
-    @ao.bundle(trainable=True)
-    def double(x: float) -> float:
-        """Twice x."""
-        return 2 * x
-
-    ao.optimize(
-        lambda: double(2.0),
-        parameters=double,
-        llm=ScriptedLLM(['{"changes": {"double": "def double(x, y):\\n    return x\\n"}}', "no"]),
-        out=run.folder,
-        budget=Budget(llm_calls=2),
-    )
+    other_arguments = '{"changes": {"double": "def double(x, y):\\n    return x\\n"}}'
+    run.optimize_code(ScriptedLLM([other_arguments, "no"]), Budget(llm_calls=2))
     assert "the arguments of `double` are fixed" in run.of(ProposalRefused)[0].problem
     assert len(run.of(CandidateAdded)) == 1
 

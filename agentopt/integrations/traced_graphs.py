@@ -19,7 +19,8 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from langchain_core.runnables import RunnableConfig
@@ -100,30 +101,14 @@ class TracedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Iterator[Any]:
         """As ever; `invoke` comes here too. What leaves the graph is noted as an escape when the run is over."""
-        run = _Run(self, input, config)
-        try:
+        with _Run(self, input, config) as run:
             yield from super().stream(run.input, run.config, **options)
-        except GeneratorExit:
-            run.leave()
-            raise
-        except Exception as error:
-            run.fail(error)
-            raise
-        run.leave()
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> AsyncIterator[Any]:
         """As `stream`."""
-        run = _Run(self, input, config)
-        try:
+        with _Run(self, input, config) as run:
             async for chunk in super().astream(run.input, run.config, **options):
                 yield chunk
-        except GeneratorExit:
-            run.leave()
-            raise
-        except Exception as error:
-            run.fail(error)
-            raise
-        run.leave()
 
     def update_state(self, config: RunnableConfig, values: Any, *args: Any, **options: Any) -> RunnableConfig:
         """As ever; the values, nodes among them, are inputs of what reads them."""
@@ -177,12 +162,23 @@ class _Run:
                 self.history.resume([node._leaf() for node in nodes_in(given.resume)])
             _give(self.history, given)
 
-    def fail(self, error: Exception) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            self._fail(error)
+        elif error is None or isinstance(error, GeneratorExit):
+            self._leave()
+
+    def _fail(self, error: Exception) -> None:
         """The run ended with `error`. The number of the task, which LangGraph notes on it, differs from run to run."""
         if self.history is not None and hasattr(error, "__notes__"):
             error.__notes__ = [_TASK_ID.sub("", note) for note in error.__notes__]
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """The run is over, and its values go where they are not followed, except into the workflow of its own."""
         if self.history is not None:
             self.history.flush()
