@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from agentopt.budget import Budget
     from agentopt.candidate import Candidate, Evaluation, Trial
     from agentopt.catalog import load_task
+    from agentopt.doors import compile, optimize_anything
     from agentopt.feedback import Feedback
+    from agentopt.graph.binding import bind
     from agentopt.graph.bundling import bundle
     from agentopt.graph.functions import contains, length
     from agentopt.graph.module import Module, module
@@ -35,7 +37,9 @@ _HOMES = {
     "budget": ("Budget",),
     "candidate": ("Candidate", "Evaluation", "Trial"),
     "catalog": ("load_task",),
+    "doors": ("compile", "optimize_anything"),
     "feedback": ("Feedback",),
+    "graph.binding": ("bind",),
     "graph.bundling": ("bundle",),
     "graph.functions": ("contains", "length"),
     "graph.module": ("Module", "module"),
@@ -72,7 +76,9 @@ __all__ = [
     "Trial",
     "ask",
     "backward",
+    "bind",
     "bundle",
+    "compile",
     "contains",
     "detach",
     "export_source",
@@ -83,6 +89,7 @@ __all__ = [
     "module",
     "node",
     "optimize",
+    "optimize_anything",
     "parameters_of",
     "save",
     "state_dict",

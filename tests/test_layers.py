@@ -17,7 +17,7 @@ LAYERS = (
     ("proposers", "selection"),
     ("optimizers",),
     ("task", "adapters"),
-    ("result", "run", "loop", "handle"),
+    ("result", "run", "loop", "handle", "doors"),
     ("catalog", "replay", "integrations"),
     ("inspector",),
     ("cli", "testing"),
@@ -36,6 +36,7 @@ SAME_LAYER = {
     "run": {"result"},
     "loop": {"result", "run"},
     "handle": {"loop", "run"},
+    "doors": {"loop", "result"},
     "replay": {"catalog"},
 }
 

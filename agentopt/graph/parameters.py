@@ -11,12 +11,16 @@ from agentopt.errors import UsageError
 from agentopt.graph.bundling import OWN_CODE, BoundBundle, Bundle
 from agentopt.graph.node import Parameter
 
+BOUND = "_agentopt_bound"
+"""Where an object keeps the parameters that `bind` put in place of its attributes, by attribute."""
+
 
 def parameters_of(holder: object) -> dict[str, Parameter]:
     """The parameters that `holder` reaches, by dotted name (`planner.prompts[0]`), in a stable order.
 
     Args:
-        holder: a module's instance, a bundle, a parameter, or a list, tuple or dict of these.
+        holder: a module's instance, a bundle, a parameter, an object with bound attributes, or a list, tuple or dict
+            of these.
 
     Each parameter is listed once, under the first name that reaches it.
 
@@ -60,6 +64,14 @@ def _walk(x: object, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, P
     elif getattr(type(x), "__agentopt_module__", False):
         for key, member in attributes_of(x).items():
             yield from _walk(member, f"{name}.{key}" if name else key, above)
+    else:
+        for key, member in _bound_of(x).items():
+            yield f"{name}.{key}" if name else member.name or key, member
+
+
+def _bound_of(x: object) -> Mapping[str, Parameter]:
+    found: Mapping[str, Parameter] = getattr(x, "__dict__", {}).get(BOUND, {})
+    return found
 
 
 def attributes_of(instance: object) -> dict[str, object]:
@@ -80,8 +92,8 @@ def attributes_of(instance: object) -> dict[str, object]:
             attribute = f"_{cls.__name__.lstrip('_')}{name}" if name[:2] == "__" != name[-2:] else name
             if attribute not in ("__dict__", "__weakref__") and hasattr(instance, attribute):
                 found[attribute] = getattr(instance, attribute)
-    own = {name: member for name, member in getattr(instance, "__dict__", {}).items() if name != OWN_CODE}
-    return {**found, **own}
+    own = {name: x for name, x in getattr(instance, "__dict__", {}).items() if name not in (OWN_CODE, BOUND)}
+    return {**found, **own, **_bound_of(instance)}
 
 
 def named(parameters: object) -> dict[str, Parameter]:
@@ -159,7 +171,8 @@ def _collect(x: object, found: dict[int, tuple[str, Parameter]], entered: set[in
 
 def _collect_value(value: object, function: Any, found: dict[int, tuple[str, Parameter]], entered: set[int]) -> None:
     same_file = getattr(value, "__module__", None) == function.__module__
-    if isinstance(value, (Parameter, Bundle)) or same_file or hasattr(type(value), "__agentopt_module__"):
+    is_marked = isinstance(value, (Parameter, Bundle)) or hasattr(type(value), "__agentopt_module__")
+    if is_marked or same_file or _bound_of(value):
         _collect(value, found, entered)
 
 
