@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from agentopt.graph.bundling import bundle
     from agentopt.graph.functions import contains, length
     from agentopt.graph.module import Module, module
-    from agentopt.graph.node import Node, Parameter, detach, node
+    from agentopt.graph.node import Node, detach, node
     from agentopt.graph.parameters import parameters_of
     from agentopt.graph.scope import stop_tracing
     from agentopt.graph.source_export import export_source
     from agentopt.graph.state import load, load_state_dict, save, state_dict
     from agentopt.graph.subgraph import backward
     from agentopt.graph.tracing import Trace, trace
+    from agentopt.graph.trainable import Parameter
     from agentopt.handle import OptoPrime
     from agentopt.instance import Instance
     from agentopt.llm.base import LLM, ask
@@ -43,13 +44,14 @@ _HOMES = {
     "graph.bundling": ("bundle",),
     "graph.functions": ("contains", "length"),
     "graph.module": ("Module", "module"),
-    "graph.node": ("Node", "Parameter", "detach", "node"),
+    "graph.node": ("Node", "detach", "node"),
     "graph.parameters": ("parameters_of",),
     "graph.scope": ("stop_tracing",),
     "graph.source_export": ("export_source",),
     "graph.state": ("load", "load_state_dict", "save", "state_dict"),
     "graph.subgraph": ("backward",),
     "graph.tracing": ("Trace", "trace"),
+    "graph.trainable": ("Parameter",),
     "handle": ("OptoPrime",),
     "instance": ("Instance",),
     "llm.base": ("LLM", "ask"),

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Node, Parameter
+from agentopt.graph.node import Node
 from agentopt.graph.parameters import parameters_of
+from agentopt.graph.trainable import Parameter
 from agentopt.instance import read_jsonl
 from agentopt.loop import optimize
 from agentopt.result import Result

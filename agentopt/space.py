@@ -9,8 +9,9 @@ from typing import Any, assert_never
 
 from agentopt.errors import ProposalError, UsageError
 from agentopt.graph.allowed import check_value
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.scope import bound
+from agentopt.graph.trainable import Parameter
 from agentopt.sandbox.base import Sandbox
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from agentopt.candidate import Archive, Candidate, Evaluation, Status
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Parameter
 from agentopt.graph.subgraph import Evidence, propagate
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 

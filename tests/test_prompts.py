@@ -10,9 +10,9 @@ import pytest
 
 from agentopt.errors import FormatError
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Parameter
 from agentopt.graph.render import render
 from agentopt.graph.subgraph import propagate
+from agentopt.graph.trainable import Parameter
 from agentopt.prompts import load_prompt, prompt_names, read_prompt
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentopt.errors import ProposalError
-from agentopt.graph.node import Kind, Parameter
+from agentopt.graph.trainable import Kind, Parameter
 from agentopt.proposal import Proposal, checked_proposal
 from agentopt.space import Space
 

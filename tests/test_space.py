@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agentopt.errors import ProposalError, UsageError
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
+from agentopt.graph.trainable import Parameter
 from agentopt.space import Space
 
 

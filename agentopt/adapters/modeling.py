@@ -18,9 +18,9 @@ from agentopt.adapters.base import pack_reference
 from agentopt.errors import FormatError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter
 from agentopt.graph.scope import active_sandbox
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 from agentopt.instance import Instance, as_instances
 from agentopt.modeling.solvers import scip
 from agentopt.prompts import load_prompt

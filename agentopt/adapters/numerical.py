@@ -12,8 +12,8 @@ from typing import Any
 from agentopt.adapters.base import load_function, pack_reference
 from agentopt.errors import FormatError, UsageError
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Parameter
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 from agentopt.instance import Instance
 from agentopt.prompts import load_prompt
 from agentopt.space import Space

@@ -17,9 +17,9 @@ from agentopt.adapters.modeling import PRELOAD
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter
 from agentopt.graph.scope import active_sandbox
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 from agentopt.instance import Split, as_instances, read_jsonl
 from agentopt.llm.base import LLM, ask
 from agentopt.prompts import load_prompt

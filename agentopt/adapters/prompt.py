@@ -14,9 +14,9 @@ from agentopt.adapters.base import pack_reference
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter
 from agentopt.graph.showing import show
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 from agentopt.instance import as_instances, read_jsonl
 from agentopt.llm.base import LLM, ask
 from agentopt.prompts import load_prompt

@@ -15,7 +15,7 @@ from agentopt.errors import ProposalError
 from agentopt.graph.showing import show
 
 if TYPE_CHECKING:
-    from agentopt.graph.node import Parameter
+    from agentopt.graph.trainable import Parameter
 
 _FENCED = re.compile(r"\A\s*```[\w+-]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 

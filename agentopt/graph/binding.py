@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any
 
 from agentopt.errors import UsageError
-from agentopt.graph.node import Parameter
 from agentopt.graph.parameters import BOUND
 from agentopt.graph.scope import SCOPE
+from agentopt.graph.trainable import Parameter
 
 _MISSING = object()
 

@@ -26,11 +26,12 @@ from agentopt.graph.code import (
     signature_of,
     surroundings,
 )
-from agentopt.graph.node import Extra, Node, Parameter, Version, kept, make, next_serial, note_failure, recorded
+from agentopt.graph.node import Extra, Node, kept, make, next_serial, note_failure, recorded
 from agentopt.graph.operation import Operation, name_of
 from agentopt.graph.scope import SCOPE, Scope
 from agentopt.graph.structure import ATOMIC, nodes_in, unwrapped
 from agentopt.graph.tracing import TracedWorkflow
+from agentopt.graph.trainable import Parameter, Version
 from agentopt.sandbox.base import Sandbox
 
 P = ParamSpec("P")

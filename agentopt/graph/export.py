@@ -8,10 +8,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args
 
 from agentopt.errors import FormatError
-from agentopt.graph.node import Node, Version
+from agentopt.graph.node import Node
 from agentopt.graph.render import Names, call_text, value_text
 from agentopt.graph.showing import failure_text
 from agentopt.graph.subgraph import ancestors
+from agentopt.graph.trainable import Version
 
 if TYPE_CHECKING:
     import networkx

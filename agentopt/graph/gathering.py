@@ -23,7 +23,7 @@ from agentopt.graph.definitions import (
     tree_of,
     uses_agentopt,
 )
-from agentopt.graph.node import Node, Parameter, detach
+from agentopt.graph.node import Node, detach
 from agentopt.graph.node_kinds import Body
 from agentopt.graph.parameters import attributes_of
 from agentopt.graph.plain_source import (
@@ -37,6 +37,7 @@ from agentopt.graph.plain_source import (
     place_defaults,
 )
 from agentopt.graph.tracing import TracedWorkflow
+from agentopt.graph.trainable import Parameter
 
 
 @dataclass(eq=False)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agentopt.graph.node import Parameter
 from agentopt.graph.parameters import parameters_of
 from agentopt.graph.source_export import export_source
 from agentopt.graph.state import load, load_state_dict, save, state_dict
+from agentopt.graph.trainable import Parameter
 
 C = TypeVar("C", bound=type)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import OWN_CODE, BoundBundle, Bundle
-from agentopt.graph.node import Parameter
+from agentopt.graph.trainable import Parameter
 
 BOUND = "_agentopt_bound"
 """Where an object keeps the parameters that `bind` put in place of its attributes, by attribute."""

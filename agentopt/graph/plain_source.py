@@ -14,8 +14,9 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import BoundBundle, Bundle, bundle
-from agentopt.graph.node import Node, Parameter, detach, node
+from agentopt.graph.node import Node, detach, node
 from agentopt.graph.tracing import TracedWorkflow, trace
+from agentopt.graph.trainable import Parameter
 
 MISSING = object()
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

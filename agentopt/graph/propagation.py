@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from agentopt.feedback import Feedback, as_feedback
-from agentopt.graph.node import Node, Parameter, Version
+from agentopt.graph.node import Node
 from agentopt.graph.parameters import named
 from agentopt.graph.subgraph import Evidence, Subgraph, ancestors, subgraph
+from agentopt.graph.trainable import Parameter, Version
 
 
 class Propagator(Protocol):

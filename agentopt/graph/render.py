@@ -14,10 +14,11 @@ from typing import Any
 
 from agentopt.feedback import Feedback
 from agentopt.graph.fitting import fitted, shares
-from agentopt.graph.node import Node, Parameter, Version
+from agentopt.graph.node import Node
 from agentopt.graph.showing import estimate_tokens, failure_text, shortened, show
 from agentopt.graph.structure import unwrapped
 from agentopt.graph.subgraph import Evidence, Subgraph
+from agentopt.graph.trainable import Parameter, Version
 
 _LEAST_TOKENS_OF_A_RUN = 60
 """A run gets at least so many tokens, or is left out."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from agentopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from agentopt.graph.node import Node, Parameter, Version
+    from agentopt.graph.node import Node
     from agentopt.graph.tracing import Trace
+    from agentopt.graph.trainable import Parameter, Version
     from agentopt.sandbox.base import Sandbox
 
 
@@ -89,7 +90,7 @@ def bound(values: Mapping[Parameter, Any], *, sandbox: Sandbox | None = None) ->
     A parameter that is read meanwhile where nothing was bound has its own value, and a warning is logged: a thread
     that a workflow starts does not know its workflow's values, unless it runs in `contextvars.copy_context()`.
     """
-    from agentopt.graph.node import Version
+    from agentopt.graph.trainable import Version
 
     scope = SCOPE.get()
     overlay = dict(scope.overlay) if scope else {}

@@ -13,8 +13,9 @@ from agentopt.canonical import from_jsonable, to_jsonable
 from agentopt.errors import FormatError, ProposalError, UsageError
 from agentopt.graph.allowed import check_value
 from agentopt.graph.bundling import BoundBundle, Bundle
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.parameters import parameters_of, parameters_used_by
+from agentopt.graph.trainable import Parameter
 
 STATE_VERSION = 1
 

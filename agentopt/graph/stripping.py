@@ -7,10 +7,11 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import Bundle
-from agentopt.graph.node import Node, Parameter, detach
+from agentopt.graph.node import Node, detach
 from agentopt.graph.node_kinds import Body, Kinds
 from agentopt.graph.plain_source import MISSING, WRAPPERS, is_agentopts, is_decorator, is_module, literal
 from agentopt.graph.scope import stop_tracing
+from agentopt.graph.trainable import Parameter
 
 _OF_NODES = frozenset(name for kind in (Node, Parameter) for name in dir(kind) if not name.startswith("_"))
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback, as_feedback
-from agentopt.graph.node import Node, Version
+from agentopt.graph.node import Node
 from agentopt.graph.structure import ATOMIC, nodes_in
+from agentopt.graph.trainable import Version
 
 _IN_GRAPH = frozenset({Node, Version})
 _serial = attrgetter("serial")

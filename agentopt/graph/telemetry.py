@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentopt.errors import MissingDependency
-from agentopt.graph.node import Node, Parameter, Version
+from agentopt.graph.node import Node
 from agentopt.graph.render import Names, call_text
 from agentopt.graph.showing import failure_text, show
 from agentopt.graph.timing import Span, spans
+from agentopt.graph.trainable import Parameter, Version
 from agentopt.llm.base import LLM, Message, Reply, Request
 
 if TYPE_CHECKING:

@@ -29,11 +29,12 @@ from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from agentopt.graph.node import Node, Parameter
+from agentopt.graph.node import Node
 from agentopt.graph.operation import Operation, name_of
 from agentopt.graph.scope import SCOPE
 from agentopt.graph.structure import nodes_in
 from agentopt.graph.tracing import Trace
+from agentopt.graph.trainable import Parameter
 from agentopt.integrations.history import History
 from agentopt.integrations.returned import plain, updates
 from agentopt.integrations.traced_steps import HISTORY, is_async, parameters_in, traced_branch, traced_step

@@ -20,11 +20,12 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.types import Overwrite, Send
 
 from agentopt.graph.bundling import Bundle
-from agentopt.graph.node import Node, Parameter, note_failure
+from agentopt.graph.node import Node, note_failure
 from agentopt.graph.operation import Operation
 from agentopt.graph.parameters import parameters_of, parameters_used_by
 from agentopt.graph.scope import SCOPE, child_scope
 from agentopt.graph.structure import nodes_in
+from agentopt.graph.trainable import Parameter
 from agentopt.integrations.history import Finished, History, Place
 from agentopt.integrations.reading import Reading
 from agentopt.integrations.returned import goals, plain, sends, updates

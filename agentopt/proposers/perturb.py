@@ -8,8 +8,8 @@ from typing import Any
 
 from agentopt.candidate import Candidate
 from agentopt.errors import ProposalError
-from agentopt.graph.node import Parameter
 from agentopt.graph.subgraph import Evidence
+from agentopt.graph.trainable import Parameter
 from agentopt.llm.base import Capability
 from agentopt.proposal import Proposal, checked_proposal
 from agentopt.proposers.base import Context

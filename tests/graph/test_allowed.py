@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agentopt.errors import ProposalError
 from agentopt.graph.allowed import check_value
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=150)
 

@@ -12,8 +12,8 @@ import pytest
 
 import agentopt as ao
 from agentopt.errors import UsageError
-from agentopt.graph.node import Parameter
 from agentopt.graph.scope import bound
+from agentopt.graph.trainable import Parameter
 
 
 class Agent:

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from agentopt.errors import CodeError, UsageError
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Node, Parameter, detach, node
+from agentopt.graph.node import Node, detach, node
 from agentopt.graph.scope import bound
 from agentopt.graph.subgraph import subgraph
 from agentopt.graph.tracing import Trace, trace
+from agentopt.graph.trainable import Parameter
 from agentopt.sandbox.local import LocalSandbox
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=50)

@@ -17,9 +17,10 @@ import pytest
 from agentopt.errors import CodeError, ProposalError, UsageError
 from agentopt.graph.bundling import bundle
 from agentopt.graph.code import check_source, compiled, function_source, marked_source, signature_of, surroundings
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.scope import bound
 from agentopt.graph.subgraph import subgraph
+from agentopt.graph.trainable import Parameter
 
 LIMIT = 3
 TABLE = {"a": [1, (2, None)], "b": {1, 2}}

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from agentopt.graph.node import Parameter, detach, node
+from agentopt.graph.node import detach, node
 from agentopt.graph.scope import bound
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 
 def small(value: Any) -> bool:

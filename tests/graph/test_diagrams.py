@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from agentopt.graph.diagrams import to_dot, to_mermaid
 from agentopt.graph.export import GraphRecord, NodeRecord, graph_record
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=100)
 Draw: TypeAlias = Callable[[Node | GraphRecord], str]

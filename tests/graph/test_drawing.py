@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from agentopt.graph.bundling import bundle
 from agentopt.graph.drawing import to_svg
 from agentopt.graph.export import GraphRecord, NodeRecord, graph_json, graph_record, read_graph
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=80)
 ROOT = Path(__file__).parents[2]
@@ -193,7 +194,8 @@ PROGRAM = """
 from agentopt.graph.bundling import bundle
 from agentopt.graph.drawing import to_svg
 from agentopt.graph.diagrams import to_dot, to_mermaid
-from agentopt.graph.node import Parameter, node
+from agentopt.graph.node import node
+from agentopt.graph.trainable import Parameter
 
 @bundle
 def ask(p, question, tags):

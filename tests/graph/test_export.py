@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from agentopt.errors import FormatError
 from agentopt.graph.bundling import bundle
 from agentopt.graph.export import graph_json, graph_record, read_graph, to_networkx
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.subgraph import ancestors
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40)
 

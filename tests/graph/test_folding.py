@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from agentopt.graph.bundling import bundle
 from agentopt.graph.export import GraphRecord, NodeRecord, graph_record
 from agentopt.graph.folding import Fold, folded
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from agentopt.graph.functions import contains, length
-from agentopt.graph.node import Node, Parameter, detach, node
+from agentopt.graph.node import Node, detach, node
 from agentopt.graph.render import Names, call_text
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 
 @pytest.mark.parametrize("value", ["", "abc", [1, 2], {}, {"a": 1}])

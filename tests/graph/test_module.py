@@ -12,12 +12,13 @@ import pytest
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import bundle
 from agentopt.graph.module import Module, module
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.parameters import named, parameters_of, parameters_used_by
 from agentopt.graph.render import render
 from agentopt.graph.scope import bound
 from agentopt.graph.subgraph import backward, propagate
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SHARED = Parameter(1, name="shared")
 OTHER = Parameter(2, name="other")

@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentopt.errors import UsageError
-from agentopt.graph.node import Kind, Node, Parameter, detach, node
+from agentopt.graph.node import Node, detach, node
 from agentopt.graph.tracing import Trace, trace
+from agentopt.graph.trainable import Kind, Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 

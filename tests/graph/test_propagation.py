@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.propagation import TotalPropagator, criticism
 from agentopt.graph.render import render
+from agentopt.graph.trainable import Parameter
 
 Level = Sequence[tuple[Node, Sequence[Feedback]]]
 

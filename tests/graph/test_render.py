@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.render import Names, RenderOptions, call_text, feedback_text, parameter_text, render
 from agentopt.graph.showing import estimate_tokens
 from agentopt.graph.subgraph import propagate
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40)
 ROOT = Path(__file__).parents[2]
@@ -463,7 +464,8 @@ def test_description_of_an_operation_is_shown() -> None:
 PROGRAM = """
 import sys
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter, node
+from agentopt.graph.node import node
+from agentopt.graph.trainable import Parameter
 from agentopt.graph.export import graph_json
 from agentopt.graph.render import render
 from agentopt.graph.subgraph import propagate

@@ -12,9 +12,10 @@ import pytest
 
 from agentopt.errors import UsageError
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter, detach, node
+from agentopt.graph.node import detach, node
 from agentopt.graph.scope import SCOPE, active_sandbox, bound, stop_tracing
 from agentopt.graph.subgraph import subgraph
+from agentopt.graph.trainable import Parameter
 from agentopt.sandbox.base import Sandbox
 
 

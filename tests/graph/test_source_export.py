@@ -14,9 +14,10 @@ import pytest
 
 from agentopt.errors import UsageError
 from agentopt.graph.module import Module
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.source_export import export_source
 from agentopt.graph.tracing import Trace
+from agentopt.graph.trainable import Parameter
 
 HEAD = "import agentopt as ao\nimport math\n"
 REFUSING = """

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from agentopt.errors import FormatError, UsageError
 from agentopt.graph.bundling import bundle
 from agentopt.graph.module import Module, module
-from agentopt.graph.node import Parameter, detach
+from agentopt.graph.node import detach
 from agentopt.graph.state import load, load_state_dict, save, state_dict
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SHARED = Parameter(1, name="shared")
 PLAIN = st.recursive(

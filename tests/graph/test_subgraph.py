@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.subgraph import ancestors, backward, propagate, subgraph
 from agentopt.graph.tracing import trace
+from agentopt.graph.trainable import Parameter
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=150)
 

@@ -15,9 +15,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from agentopt.errors import MissingDependency
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Parameter, node
+from agentopt.graph.node import node
 from agentopt.graph.telemetry import to_otel, to_perfetto
 from agentopt.graph.tracing import Trace, trace
+from agentopt.graph.trainable import Parameter
 from agentopt.llm.base import LLM, Message, Reply, Request, Usage
 from agentopt.llm.scripted import ScriptedLLM
 

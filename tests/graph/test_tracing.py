@@ -26,10 +26,11 @@ from agentopt.errors import (
 )
 from agentopt.graph import diagrams, drawing, export
 from agentopt.graph.bundling import bundle
-from agentopt.graph.node import Node, Parameter, node
+from agentopt.graph.node import Node, node
 from agentopt.graph.scope import SCOPE, stop_tracing
 from agentopt.graph.subgraph import subgraph
 from agentopt.graph.tracing import Trace, trace
+from agentopt.graph.trainable import Parameter
 
 
 def run(function: Callable[..., Any], *args: Any, strict: bool = False) -> Trace:

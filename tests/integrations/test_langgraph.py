@@ -25,11 +25,11 @@ from pydantic import BaseModel
 import agentopt as ao
 from agentopt.errors import MissingDependency, StrictTraceError, UsageError
 from agentopt.graph.bundling import Bundle
-from agentopt.graph.node import Version
 from agentopt.graph.render import render
 from agentopt.graph.scope import bound
 from agentopt.graph.showing import failure_text
 from agentopt.graph.subgraph import propagate, subgraph
+from agentopt.graph.trainable import Version
 from agentopt.integrations.langgraph import GraphWorkflow, traced_graph
 from agentopt.llm.scripted import ScriptedLLM
 
