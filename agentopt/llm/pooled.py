@@ -35,7 +35,8 @@ class PooledTransport:
 
     A kept connection that the server has closed is noticed before it is used, and replaced. One that closes
     just then is a `LostReply`, since nobody knows what the server has read. Proxies are those of the
-    environment, read at the first request, never for loopback; certificates are the system's.
+    environment, read at the first request, never for loopback. Certificates are those that OpenSSL finds on
+    the system; `SSL_CERT_FILE` names others (needed for Python from python.org on macOS, which has none).
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
