@@ -28,6 +28,9 @@ from agentopt.llm.transport import (
 )
 
 _PART = 64 * 1024
+_ONCE = urllib3.Retry(total=False, redirect=False)
+"""No retry: the library's exception is raised as it is."""
+_Pool = urllib3.HTTPConnectionPool | urllib3.PoolManager
 
 
 class PooledTransport:
@@ -41,7 +44,7 @@ class PooledTransport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: _Pool | None = None
         self._lock = threading.Lock()
         self._headers = {
             "Accept": "application/json",
@@ -65,19 +68,21 @@ class PooledTransport:
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
-            pool.clear()
+            pool.clear() if isinstance(pool, urllib3.PoolManager) else pool.close()
 
     def _exchange(self, method: str, path: str, content: bytes | None) -> Response | AgentoptError:
         started = time.monotonic()
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:
-            response = self._connected().urlopen(
+            pool = self._connected()
+            response = pool.urlopen(
                 method,
-                self._endpoint.url + path,
+                self._target(pool, path),
                 body=content,
                 headers=headers,
-                preload_content=False,
+                retries=_ONCE,
                 redirect=False,
+                preload_content=False,
             )
             try:
                 text = whole_body(_parts(response), self._endpoint, started=started)
@@ -92,7 +97,12 @@ class PooledTransport:
             return self._failure(error)
         return Response(status=response.status, headers={k.lower(): v for k, v in response.headers.items()}, text=text)
 
-    def _connected(self) -> urllib3.PoolManager:
+    def _target(self, pool: _Pool, path: str) -> str:
+        """What `pool` takes: an address, or, if it has only connections to this server, the path on it."""
+        url = self._endpoint.url + path
+        return url if isinstance(pool, urllib3.PoolManager) else "/" + url.split("/", 3)[3]
+
+    def _connected(self) -> _Pool:
         with self._lock:
             if self._pool is None:
                 self._pool = _pool(self._endpoint)
@@ -118,11 +128,10 @@ def _parts(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield part
 
 
-def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
+def _pool(endpoint: Endpoint) -> _Pool:
     parts = urlsplit(endpoint.url)
     settings: dict[str, Any] = {
         "maxsize": CONNECTIONS_KEPT,
-        "retries": False,
         "timeout": urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, endpoint.timeout_s), read=endpoint.timeout_s),
     }
     if parts.scheme == "https":
@@ -130,7 +139,7 @@ def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
     proxies = {} if endpoint.is_local or proxy_bypass(parts.netloc) else getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
-        return urllib3.PoolManager(**settings)
+        return urllib3.connection_from_url(endpoint.url, **settings)
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user, at, host = urlsplit(proxy).netloc.rpartition("@")
     proxy_headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if at else None

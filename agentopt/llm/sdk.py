@@ -76,7 +76,7 @@ class SDKTransport:
             with closing(response):
                 text = whole_body(response.iter_bytes(), self._endpoint, started=started)
         except openai.APIStatusError as error:
-            response, text = error.response, error.response.text
+            response, text = error.response, self._endpoint.without_key(error.response.text)
         except openai.APIConnectionError as error:
             return self._failure(error.__cause__ or error)
         except (openai.OpenAIError, http.HTTPError) as error:
