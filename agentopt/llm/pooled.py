@@ -12,7 +12,14 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, ReadTimeoutError
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 
 from agentopt.errors import AgentoptError, LLMError, ModelUnavailable
 from agentopt.llm.failures import LostReply, Unreachable
@@ -93,7 +100,7 @@ class PooledTransport:
                 response.close()
                 return text
             response.release_conn()
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             return self._failure(error)
         return Response(status=response.status, headers={k.lower(): v for k, v in response.headers.items()}, text=text)
 
@@ -114,11 +121,11 @@ class PooledTransport:
         said = endpoint.without_key(str(cause) or type(cause).__name__)
         if is_distrust(error):
             return ModelUnavailable(f"cannot reach {endpoint.url}: {said}")
-        if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError)):
+        if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError, ClosedPoolError)):
             return Unreachable(f"cannot reach {endpoint.url} for {endpoint.name}: {said}")
         if isinstance(error, ReadTimeoutError):
             return LostReply(f"{endpoint.name}: no reply within {endpoint.timeout_s:g} s")
-        if isinstance(error, ValueError):  # urllib3's failures to read an address or a proxy
+        if isinstance(error, ValueError):  # an address or a proxy that cannot be read
             return LLMError(f"{endpoint.name}: {said}")
         return LostReply(f"{endpoint.name}: the connection broke: {said}")
 

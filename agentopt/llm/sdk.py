@@ -79,7 +79,7 @@ class SDKTransport:
             response, text = error.response, self._endpoint.without_key(error.response.text)
         except openai.APIConnectionError as error:
             return self._failure(error.__cause__ or error)
-        except (openai.OpenAIError, http.HTTPError) as error:
+        except (openai.OpenAIError, http.HTTPError, http.InvalidURL, ValueError, ImportError) as error:
             return self._failure(error)
         if isinstance(text, LostReply):
             return text
