@@ -149,7 +149,7 @@ class Reply:
         usage: of all samples together.
         latency_s: seconds from sending to the whole reply, of the attempt that gave it; waits between
             attempts are not in it, so that a replayed reply is the recorded one.
-        others: the second and further samples, where the request has `n` above 1.
+        others: the second and further samples, where the request has `n` above 1; fewer where the server sent fewer.
         logprobs: of the tokens of `text`, where the request asked for them.
         cached: the model was not asked; this is its answer to an earlier request.
     """

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -90,7 +91,8 @@ class LoopbackServer:
         self._http.shutdown()
         with self._lock:
             for connection in self._open:
-                connection.shutdown(socket.SHUT_RD)  # ends those that wait for a next call; answers still go out
+                with suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RD)  # ends those that wait for a next call; answers still go out
         self._http.server_close()
         self._thread.join()
 
