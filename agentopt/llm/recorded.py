@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentopt.budget import Ledger, Reservation
@@ -45,7 +45,7 @@ class Exchange:
         """The exchange as JSON data; what a record holds."""
         return {
             "request": self.request.to_json(),
-            "reply": None if self.reply is None else asdict(self.reply),
+            "reply": None if self.reply is None else self.reply.to_json(),
             "error": self.error,
             "error_kind": self.error_kind,
             "role": self.role,
@@ -56,15 +56,11 @@ class Exchange:
     def from_json(cls, data: Mapping[str, Any]) -> Exchange:
         """Reads what `to_json` wrote, ignoring fields of the exchange and its reply that it does not know."""
         reply = data.get("reply")
-        if reply is not None:
-            reply = Reply(
-                **{**known_fields(Reply, reply), "usage": Usage(**known_fields(Usage, reply.get("usage", {})))}
-            )
         return cls(
             **{
                 **known_fields(cls, data),
                 "request": Request.from_json(data["request"]),
-                "reply": reply,
+                "reply": None if reply is None else Reply.from_json(reply),
                 "where": from_jsonable(data.get("where", {})),
             }
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agentopt.budget import Budget, Ledger
 from agentopt.errors import BudgetExhausted, LLMError, UsageError
-from agentopt.llm.base import LLM, Message, Reply, Request, Usage
+from agentopt.llm.base import LLM, Message, Reply, Request, Sample, TokenLogprob, Usage
 from agentopt.llm.failures import LostReply, Transient
 from agentopt.llm.price import FREE, Price
 from agentopt.llm.recorded import Exchange, RecordedLLM, prompt_bound
@@ -269,6 +269,15 @@ def test_failing_recorder_is_heard(request_: Request) -> None:
     assert ledger.left("llm_calls") == 1
 
 
+logprobs_ = st.lists(
+    st.builds(
+        TokenLogprob,
+        token=st.text(),
+        logprob=st.floats(-9999, 0),
+        top=st.lists(st.tuples(st.text(), st.floats(-9999, 0))).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
 exchanges_ = st.builds(
     Exchange,
     request=st.builds(
@@ -277,8 +286,18 @@ exchanges_ = st.builds(
         schema=st.none() | st.dictionaries(st.text(), st.text()),
         temperature=st.none() | st.floats(0, 2),
         stop=st.lists(st.text()).map(tuple),
+        n=st.integers(1, 9),
+        logprobs=st.none() | st.integers(0, 9),
     ),
-    reply=st.none() | st.builds(Reply, text=st.text(), usage=st.builds(Usage, prompt_tokens=st.none() | st.integers())),
+    reply=st.none()
+    | st.builds(
+        Reply,
+        text=st.text(),
+        usage=st.builds(Usage, prompt_tokens=st.none() | st.integers()),
+        others=st.lists(st.builds(Sample, text=st.text(), logprobs=logprobs_), max_size=2).map(tuple),
+        logprobs=logprobs_,
+        cached=st.booleans(),
+    ),
     error=st.text(),
     role=st.sampled_from(["optimizer", "workflow"]),
     where=st.dictionaries(st.text(), st.integers() | st.text() | st.tuples(st.integers()) | st.just(math.inf)),
