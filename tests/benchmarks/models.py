@@ -18,7 +18,7 @@ from statistics import median
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Candidate
-from agentopt.graph.node import Parameter
+from agentopt.graph.trainable import Parameter
 from agentopt.llm.base import LLM, Message, Request
 from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.pooled import PooledTransport
