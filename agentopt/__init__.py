@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentopt.llm.base import LLM, ask
     from agentopt.loop import optimize
     from agentopt.result import Result
+    from agentopt.resumption import resume
     from agentopt.task import Task
 
 _HOMES = {
@@ -51,6 +52,7 @@ _HOMES = {
     "llm.base": ("LLM", "ask"),
     "loop": ("optimize",),
     "result": ("Result",),
+    "resumption": ("resume",),
     "task": ("Task",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -84,6 +86,7 @@ __all__ = [
     "node",
     "optimize",
     "parameters_of",
+    "resume",
     "save",
     "state_dict",
     "stop_tracing",

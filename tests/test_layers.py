@@ -17,8 +17,8 @@ LAYERS = (
     ("proposers", "selection"),
     ("optimizers",),
     ("task", "adapters"),
-    ("result", "run", "loop", "handle"),
-    ("catalog", "replay", "integrations"),
+    ("past", "result", "run", "loop", "handle"),
+    ("catalog", "replay", "resumption", "integrations"),
     ("inspector",),
     ("cli", "testing"),
 )
@@ -31,12 +31,13 @@ SAME_LAYER = {
     "budget": {"errors"},
     "proposal": {"space"},
     "candidate": {"instance"},
-    "events": {"candidate"},
+    "events": {"candidate", "instance"},
     "adapters": {"task"},
-    "run": {"result"},
-    "loop": {"result", "run"},
+    "run": {"past", "result"},
+    "loop": {"past", "result", "run"},
     "handle": {"loop", "run"},
     "replay": {"catalog"},
+    "resumption": {"catalog"},
 }
 
 

@@ -13,6 +13,7 @@ from agentopt.cli.inspect import inspect
 from agentopt.cli.keep import keep
 from agentopt.cli.list import list_
 from agentopt.cli.replay import replay
+from agentopt.cli.resume import resume
 from agentopt.cli.run import run
 from agentopt.cli.show import show
 from agentopt.errors import AgentoptError, UsageError
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Optimize numbers, prompts and code of agent workflows from feedback; see what happened; run it again.",
 )
 app.command()(run)
+app.command()(resume)
 app.command()(inspect)
 app.command()(replay)
 app.command()(keep)

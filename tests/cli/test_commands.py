@@ -509,7 +509,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, st
     command = [*COMMAND, "run", "./branin", "--proposer", "perturb", "--evaluations", "100000", "--asks", "100000"]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        while "3 candidates" not in running.stderr.readline():
+        while "candidates" not in running.stderr.readline():
             pass
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=30)
@@ -524,6 +524,7 @@ def test_an_interrupted_run_has_exit_status_130_and_no_traceback(interrupted: tu
 
 def test_an_interrupted_run_says_where_its_record_is(interrupted: tuple[Path, int, str]) -> None:
     assert "agentopt: interrupted; what was done is in the record" in interrupted[2]
+    assert "go on: agentopt resume last" in interrupted[2]
 
 
 def test_an_interrupted_run_has_a_whole_record(interrupted: tuple[Path, int, str]) -> None:
