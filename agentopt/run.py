@@ -243,6 +243,8 @@ class Run:
             test_start=self._interval(before, both),
             test_best=self._interval(after, both),
             test_gain=paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed),
+            dev_gain=self._dev_gain(start, best, dev),
+            acceptance=getattr(self.settings.optimizer, "acceptance", ""),
             rates=self._rates(best, dev),
             reason=reason,
             spent=self.ledger.spent,
@@ -250,6 +252,11 @@ class Run:
             record=self._store.path if self._store else None,
             space=self.task.space,
         )
+
+    def _dev_gain(self, start: Candidate, best: Candidate, dev: Sequence[str]) -> Interval | None:
+        before, after = (self.archive.scores(c.id, dev) for c in (start, best))
+        both = [i for i in dev if i in before and i in after]
+        return paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed)
 
     def _rates(self, candidate: Candidate, instances: Sequence[str]) -> dict[str, float]:
         found = [e for i in instances if (e := self.archive.evaluation(candidate.id, i)) is not None]

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from agentopt.cli.compare import compare
 from agentopt.cli.demo import demo
 from agentopt.cli.doctor import doctor
 from agentopt.cli.inspect import inspect
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(resume)
 app.command()(inspect)
+app.command()(compare)
 app.command()(replay)
 app.command()(keep)
 app.command("list")(list_)

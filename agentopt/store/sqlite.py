@@ -103,6 +103,8 @@ class Store:
         """Brings the file to the newest version, whole or not at all; another process may be doing the same."""
         with self._transaction():
             (version,) = self._connection.execute("pragma user_version").fetchone()
+            if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
+                raise UsageError(f"`{self.path}` is a database of something else, not a record")
             for statement in ";".join(_MIGRATIONS[version:]).split(";"):  # `executescript` would end the transaction
                 self._connection.execute(statement)
             self._connection.execute(f"pragma user_version = {STORE_VERSION}")
