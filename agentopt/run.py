@@ -15,7 +15,7 @@ from random import Random
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
-from agentopt.errors import BudgetExhausted, LLMError
+from agentopt.errors import BudgetExhausted, LLMError, UsageError
 from agentopt.evaluate.engine import Engine
 from agentopt.events import (
     Ending,
@@ -110,6 +110,7 @@ class Run:
         self._past = past
         self._said = past.said.copy() if past else Counter()
         self._earlier = Earlier(past.earlier() if past else ())
+        self._searched = frozenset(i.id for i in task.instances if i.split != "test")
         self._test = tuple(i.id for i in task.instances if i.split == "test")
         self._engine = Engine(
             task=task,
@@ -177,6 +178,9 @@ class Run:
 
     def _measured(self, trials: Sequence[Trial]) -> list[str]:
         """Measures what was asked for; returns why measurements were not answered."""
+        unseen = sorted({i for t in trials for i in t.instances} - self._searched)
+        if unseen:
+            raise UsageError(f"the optimizer asks for {unseen}; only train and dev instances of the task are measured")
         self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
         known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
         self._emit(asked(known))
