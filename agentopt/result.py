@@ -32,6 +32,7 @@ class Result:
         rates: mean of each further objective of the best candidate, over the instances of its dev score.
         reason: why the search stopped.
         spent: by resource, as in `Budget`.
+        spent_by: what models took of it, by who asked them: `optimizer`, `workflow`.
         candidates: how many were tried, the start included.
         record: the file that holds the run, if one does.
     """
@@ -49,6 +50,7 @@ class Result:
     reason: str
     spent: Mapping[str, float]
     candidates: int
+    spent_by: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     record: Path | None = None
     space: Space | None = field(default=None, repr=False, compare=False)
 
@@ -98,7 +100,7 @@ class Result:
         version = data.get("agentopt_result") if isinstance(data, Mapping) else None
         if version != RESULT_VERSION:
             raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {version!r}")
-        plain = {name: from_jsonable(data[name]) for name in _PLAIN}
+        plain = {name: from_jsonable(data[name]) for name in _PLAIN if name in data or name not in _LATER}
         for name in ("start", "best"):
             plain[name] = Candidate(**known_fields(Candidate, from_jsonable(data[name])))
         for name in ("test_start", "test_best", "test_gain"):
@@ -120,7 +122,8 @@ class Result:
         return "\n".join(lines)
 
 
-_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates")
+_LATER = ("spent_by",)  # results of an older agentopt do not have it
+_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates", *_LATER)
 
 
 def _score(score: float | None) -> str:

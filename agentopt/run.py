@@ -28,6 +28,7 @@ from agentopt.events import (
 from agentopt.graph.tracing import Trace
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
+from agentopt.llm.price import known_prices
 from agentopt.llm.recorded import Exchange, ExchangeRole, RecordedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.optimizers.base import Optimizer
@@ -162,6 +163,7 @@ class Run:
             rates=self._rates(best, dev),
             reason=reason,
             spent=self.ledger.spent,
+            spent_by=self.ledger.spent_by,
             candidates=len(self.archive.candidates),
             record=self._store.path if self._store else None,
             space=self.task.space,
@@ -247,6 +249,7 @@ class Run:
                 "workers": self.settings.workers,
             },
             llm={role: model.name for role, model in self._models.items()},
+            prices=known_prices(self._models),
             answered_by=", ".join(sorted({model.answered_by for model in self._models.values()})) or "nobody",
             space=to_jsonable(self.task.space.to_json()),
             instances=instances,

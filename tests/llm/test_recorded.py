@@ -218,7 +218,7 @@ def test_dollars_cannot_be_limited_without_a_price(request_: Request) -> None:
         def complete(self, request: Request) -> Reply:
             raise AssertionError
 
-    with pytest.raises(UsageError, match="`openai:m` has no price"):
+    with pytest.raises(UsageError, match="the price of `openai:m` is not known; give it: price="):
         recorded(Budget(usd=1.0), llm=Unpriced())
 
 
