@@ -15,6 +15,7 @@ PUBLIC = {
     "optimize parameters_of save state_dict stop_tracing trace",
     "agentopt.modeling": "Check Column Explanation Model Objective Row Solution Verification explain read_model solve "
     "verify write_model",
+    "agentopt.testing": "Fault FaultKind LoopbackServer RandomFaults ReceivedRequest",
 }
 
 

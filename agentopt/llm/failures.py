@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agentopt.errors import AgentoptError, EnvironmentProblem, LLMError, MissingKey, ModelUnavailable
+from agentopt.errors import AgentoptError, EnvironmentProblem, LLMError, MissingKey, ModelUnavailable, UsageError
 
 
 class Transient(LLMError):
@@ -66,4 +66,4 @@ def failure_named(kind: str, message: str) -> AgentoptError:
 
 def certainly_free(error: BaseException) -> bool:
     """Whether the server certainly did no work that it could bill."""
-    return isinstance(error, (EnvironmentProblem, LLMError)) and not isinstance(error, LostReply)
+    return isinstance(error, (EnvironmentProblem, LLMError, UsageError)) and not isinstance(error, LostReply)

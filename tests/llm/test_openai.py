@@ -18,7 +18,7 @@ from agentopt.llm.failures import LostReply, Transient, Unreachable
 from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.price import Price
 from agentopt.llm.recorded import Exchange, RecordedLLM
-from agentopt.testing.server import Fault
+from agentopt.testing.faults import Fault
 from tests.llm.conftest import KEY, Serve
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"], "additionalProperties": False}

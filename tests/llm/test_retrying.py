@@ -9,7 +9,7 @@ from agentopt.llm.failures import LostReply, Transient, Unreachable
 from agentopt.llm.recorded import Exchange, RecordedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.llm.scripted import Scripted, ScriptedLLM
-from agentopt.testing.server import Fault
+from agentopt.testing.faults import Fault
 from tests.llm.conftest import Serve
 
 

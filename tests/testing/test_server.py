@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agentopt.testing.server import Fault, LoopbackServer
+from agentopt.testing.faults import Fault
+from agentopt.testing.server import LoopbackServer
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def test_fault_befalls_its_call_only() -> None:
 
 def test_other_path_is_not_found() -> None:
     with LoopbackServer() as server, pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        post(f"{server.url}/responses", BODY)
+        post(f"{server.url}/embeddings", BODY)
     caught.value.close()
 
 
