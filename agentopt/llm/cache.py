@@ -39,8 +39,8 @@ insert into size values (0);
 class ReplyCache:
     """Replies by model, request and number of the sample, in one SQLite file that processes may share.
 
-    Entries that were not used for longest go out first when the texts in it grow beyond `max_bytes`; the file is
-    somewhat larger than they are. A file that cannot be written any more (disk full) ends the caching, with one
+    Entries that were not used for longest go out first when the texts in it grow beyond `max_bytes`; the file
+    may be about twice as large. A file that cannot be written any more (disk full) ends the caching, with one
     warning, and not the run.
 
     Args:
@@ -78,7 +78,7 @@ class ReplyCache:
                 reply = Reply.from_json(json.loads(row[0]))
                 update = "update replies set used = ? where (model, request, sample) = (?, ?, ?)"
                 self._connection.execute(update, (time.time_ns(), *key))
-            except (sqlite3.Error, ValueError, TypeError, LookupError) as error:
+            except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError) as error:  # or another shape
                 self._give_up(error)
                 return None
         return replace(reply, cached=True, latency_s=0.0)
