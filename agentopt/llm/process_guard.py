@@ -18,16 +18,17 @@ GRACE_S = 15.0
 
 
 def main(command: list[str]) -> int:
-    """The exit status of `command`, when it has ended and none of its process group is left."""
+    """The exit status of `command` (128 more than the signal that ended it), when none of its process group is left."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
     status = process.wait()
     _signal(process.pid, signal.SIGKILL)
-    return status
+    return status if status >= 0 else 128 - status
 
 
 def _end_with_input(process: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):
+        pass
     _signal(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_S)
