@@ -139,7 +139,7 @@ class CachedLLM(WrappedLLM):
     The n-th time that this object answers a request, the n-th sample in the cache is given, so asking again at a
     temperature gives other samples, as many as were ever paid for, and then new ones. A request with `seed` and
     temperature 0 has one answer, which is always given. Replies are kept under the model's name with its address,
-    for the request as it is sent; failures are not kept.
+    for the request as it is sent (a budget of tokens or dollars sets its `max_tokens`); failures are not kept.
 
     `usage` of a cached reply says what it took when it was given first.
     """
