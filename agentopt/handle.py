@@ -77,7 +77,7 @@ class OptoPrime:
         self._store = Store(Path(out) / "agentopt.sqlite") if out is not None else None
         model = open_model(llm, "optimizer")
         recorded = RecordedLLM(model, ledger=self.ledger, on_exchange=self._exchanged, role="optimizer")
-        self._llm = RetryingLLM(recorded, rng=Random(seed))
+        self._llm = RetryingLLM(recorded, rng=Random(seed), ledger=self.ledger)
         self._emit(self._header(model))
 
     def zero_feedback(self) -> None:

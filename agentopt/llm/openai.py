@@ -48,7 +48,7 @@ class OpenAILLM:
             Responses API `json_schema` and `logprobs`. No server of this class gets another constraint
             than a schema; `VLLM` does.
         transport: carries the requests; by default the SDK to OpenAI's own address, and
-            `PooledTransport`, which takes a tenth of the CPU time, to any other.
+            `PooledTransport`, which takes less than half of its CPU time, to any other.
         clock: seconds, for latency.
 
     Raises:
@@ -153,7 +153,7 @@ class OpenAILLM:
             raise self._error_in_body(answer["error"], response)
         reply = self._read(answer)
         if reply is None:
-            shown = self._endpoint.without_key(response.text)[:200]
+            shown = response.text[:200]
             raise LostReply(f"{self.name} sent a body that is no answer of {self._api.path}: {shown!r}")
         return replace(reply, latency_s=latency_s, usage=self._priced(reply.usage))
 
@@ -184,7 +184,7 @@ class OpenAILLM:
         return replace(request, schema=None, messages=_with_system(request.messages, words))
 
     def _status_failure(self, status: int, response: Response, sends_schema: bool) -> AgentoptError:
-        said = self._endpoint.without_key(_server_words(response.text))
+        said = _server_words(response.text)
         message = f"{self.name} answered {status}: {said}"
         if 300 <= status < 400:
             return LLMError(f"{self.name} answered {status}, a redirect, which is not followed; give its final address")
@@ -222,7 +222,7 @@ class OpenAILLM:
         code = error.get("code") if isinstance(error, Mapping) else None
         if isinstance(code, int) and 400 <= code < 600:
             return self._status_failure(code, response, sends_schema=False)
-        said = self._endpoint.without_key(_server_words(response.text))
+        said = _server_words(response.text)
         return LostReply(f"{self.name} answered {response.status} with an error: {said}")
 
     def _priced(self, usage: Usage) -> Usage:

@@ -12,7 +12,14 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, ReadTimeoutError
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 
 from agentopt.errors import AgentoptError, LLMError, ModelUnavailable
 from agentopt.llm.failures import LostReply, Unreachable
@@ -28,6 +35,9 @@ from agentopt.llm.transport import (
 )
 
 _PART = 64 * 1024
+_ONCE = urllib3.Retry(total=False, redirect=False)
+"""No retry: the library's exception is raised as it is."""
+_Pool = urllib3.HTTPConnectionPool | urllib3.PoolManager
 
 
 class PooledTransport:
@@ -35,12 +45,13 @@ class PooledTransport:
 
     A kept connection that the server has closed is noticed before it is used, and replaced. One that closes
     just then is a `LostReply`, since nobody knows what the server has read. Proxies are those of the
-    environment, read at the first request, never for loopback; certificates are the system's.
+    environment, read at the first request, never for loopback. Certificates are those that OpenSSL finds on
+    the system; `SSL_CERT_FILE` names others (needed for Python from python.org on macOS, which has none).
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: _Pool | None = None
         self._lock = threading.Lock()
         self._headers = {
             "Accept": "application/json",
@@ -64,19 +75,21 @@ class PooledTransport:
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
-            pool.clear()
+            pool.clear() if isinstance(pool, urllib3.PoolManager) else pool.close()
 
     def _exchange(self, method: str, path: str, content: bytes | None) -> Response | AgentoptError:
         started = time.monotonic()
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:
-            response = self._connected().urlopen(
+            pool = self._connected()
+            response = pool.urlopen(
                 method,
-                self._endpoint.url + path,
+                self._target(pool, path),
                 body=content,
                 headers=headers,
-                preload_content=False,
+                retries=_ONCE,
                 redirect=False,
+                preload_content=False,
             )
             try:
                 text = whole_body(_parts(response), self._endpoint, started=started)
@@ -87,11 +100,16 @@ class PooledTransport:
                 response.close()
                 return text
             response.release_conn()
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             return self._failure(error)
         return Response(status=response.status, headers={k.lower(): v for k, v in response.headers.items()}, text=text)
 
-    def _connected(self) -> urllib3.PoolManager:
+    def _target(self, pool: _Pool, path: str) -> str:
+        """What `pool` takes: an address, or, if it has only connections to this server, the path on it."""
+        url = self._endpoint.url + path
+        return url if isinstance(pool, urllib3.PoolManager) else "/" + url.split("/", 3)[3]
+
+    def _connected(self) -> _Pool:
         with self._lock:
             if self._pool is None:
                 self._pool = _pool(self._endpoint)
@@ -103,11 +121,11 @@ class PooledTransport:
         said = endpoint.without_key(str(cause) or type(cause).__name__)
         if is_distrust(error):
             return ModelUnavailable(f"cannot reach {endpoint.url}: {said}")
-        if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError)):
+        if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError, ClosedPoolError)):
             return Unreachable(f"cannot reach {endpoint.url} for {endpoint.name}: {said}")
         if isinstance(error, ReadTimeoutError):
             return LostReply(f"{endpoint.name}: no reply within {endpoint.timeout_s:g} s")
-        if isinstance(error, ValueError):  # urllib3's failures to read an address or a proxy
+        if isinstance(error, ValueError):  # an address or a proxy that cannot be read
             return LLMError(f"{endpoint.name}: {said}")
         return LostReply(f"{endpoint.name}: the connection broke: {said}")
 
@@ -117,11 +135,10 @@ def _parts(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield part
 
 
-def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
+def _pool(endpoint: Endpoint) -> _Pool:
     parts = urlsplit(endpoint.url)
     settings: dict[str, Any] = {
         "maxsize": CONNECTIONS_KEPT,
-        "retries": False,
         "timeout": urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, endpoint.timeout_s), read=endpoint.timeout_s),
     }
     if parts.scheme == "https":
@@ -129,7 +146,7 @@ def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
     proxies = {} if endpoint.is_local or proxy_bypass(parts.netloc) else getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
-        return urllib3.PoolManager(**settings)
+        return urllib3.connection_from_url(endpoint.url, **settings)
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user, at, host = urlsplit(proxy).netloc.rpartition("@")
     proxy_headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if at else None

@@ -6,6 +6,7 @@ It takes milliseconds of CPU time per call, and seconds to import: nothing of it
 from __future__ import annotations
 
 import importlib
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -75,10 +76,10 @@ class SDKTransport:
             with closing(response):
                 text = whole_body(response.iter_bytes(), self._endpoint, started=started)
         except openai.APIStatusError as error:
-            response, text = error.response, error.response.text
+            response, text = error.response, self._endpoint.without_key(error.response.text)
         except openai.APIConnectionError as error:
             return self._failure(error.__cause__ or error)
-        except (openai.OpenAIError, http.HTTPError) as error:
+        except (openai.OpenAIError, http.HTTPError, http.InvalidURL, ValueError, ImportError) as error:
             return self._failure(error)
         if isinstance(text, LostReply):
             return text
@@ -92,6 +93,7 @@ class SDKTransport:
             if self._client is None:
                 connections = openai.DefaultHttpxClient(
                     trust_env=not endpoint.is_local,
+                    verify=ssl.create_default_context() if endpoint.is_local else True,
                     follow_redirects=False,
                     timeout=http.Timeout(endpoint.timeout_s, connect=min(CONNECT_TIMEOUT_S, endpoint.timeout_s)),
                     limits=http.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS_KEPT),

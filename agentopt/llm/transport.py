@@ -115,7 +115,7 @@ def request_bytes(body: Mapping[str, Any], endpoint: Endpoint) -> bytes | LLMErr
 
 
 def whole_body(parts: Iterable[bytes], endpoint: Endpoint, *, started: float) -> str | LostReply:
-    """The text of a body that arrives in `parts`, or why it was given up.
+    """The text of a body that arrives in `parts`, `<key>` for the key, or why it was given up.
 
     Args:
         started: when the request was sent, by `time.monotonic`.
@@ -129,7 +129,7 @@ def whole_body(parts: Iterable[bytes], endpoint: Endpoint, *, started: float) ->
         if time.monotonic() - started > endpoint.timeout_s:
             return LostReply(f"{endpoint.name}: no whole reply within {endpoint.timeout_s:g} s")
     try:
-        return b"".join(gathered).decode()
+        return endpoint.without_key(b"".join(gathered).decode())
     except UnicodeDecodeError as error:
         return LostReply(f"{endpoint.name} sent a body that is no UTF-8: {error.reason} at byte {error.start}")
 
