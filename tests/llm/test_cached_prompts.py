@@ -6,7 +6,6 @@ import pytest
 
 from agentopt.llm.base import Reply, Usage
 from agentopt.llm.chat import ChatAPI
-from agentopt.llm.responses import ResponsesAPI
 
 
 @pytest.mark.parametrize(
