@@ -211,7 +211,7 @@ class Run:
         return RecordedLLM(model, ledger=self.ledger, on_exchange=self._exchanged, role=role, held=held)
 
     def _retrying(self, model: LLM) -> LLM:
-        return RetryingLLM(model, rng=Random(self.settings.seed))
+        return RetryingLLM(model, rng=Random(self.settings.seed), ledger=self.ledger)
 
     def _add(self, candidate: Candidate) -> Candidate:
         count = len(self.archive.candidates)

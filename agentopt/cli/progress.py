@@ -21,7 +21,7 @@ class Progress:
         self._quiet = quiet
         self._status = self._console.status("starting") if self._console.is_terminal and not quiet else None
         self._lock = threading.Lock()
-        self._counts = {"candidates": 0, "evaluations": 0, "model calls": 0, "refused": 0}
+        self._counts = {"candidates": 0, "evaluations": 0, "model calls": 0, "known replies": 0, "refused": 0}
         self._best: float | None = None
 
     def __enter__(self) -> Self:
@@ -51,7 +51,8 @@ class Progress:
                     if isinstance(score, (int, float)):
                         self._best = score if self._best is None else max(self._best, score)
                 case Exchanged():
-                    self._counts["model calls"] += 1
+                    is_known = (event.exchange.get("reply") or {}).get("cached", False)
+                    self._counts["known replies" if is_known else "model calls"] += 1
                 case ProposalRefused():
                     self._counts["refused"] += 1
             if self._status is not None:

@@ -22,11 +22,12 @@ def vllm_serve(
     log: Annotated[Path, typer.Option(help="Where the server's output goes.")] = Path("runs/vllm.log"),
 ) -> None:
     """Serve a model with vLLM and print what to give as --llm; what stands after -- goes to vLLM."""
-    announced = [0.0]
+    announced_s = 0.0
 
     def say(waited_s: float) -> None:
-        if waited_s >= announced[-1] + PROGRESS_EVERY_S:
-            announced.append(waited_s)
+        nonlocal announced_s
+        if waited_s >= announced_s + PROGRESS_EVERY_S:
+            announced_s = waited_s
             print(f"waiting for vLLM, {waited_s:.0f} s", file=sys.stderr, flush=True)
 
     print(f"starting vLLM; its output goes to {log}", file=sys.stderr, flush=True)

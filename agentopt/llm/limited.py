@@ -57,7 +57,7 @@ class _Admitted:
 class _Queue:
     """The calls of one model, admitted first come, first served, in the threads that make them.
 
-    Only the first in the queue looks at the clock; the others sleep until they are first. `changes` guards everything.
+    Only the first in the queue looks at the clock; the others sleep until they are first.
     """
 
     def __init__(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from agentopt.errors import UsageError
 from agentopt.llm.base import LLM, Capability, Reply, Request
 from agentopt.llm.price import Price, Priced
-from agentopt.llm.retrying import RetryingLLM
 
 
 @runtime_checkable
@@ -40,12 +39,17 @@ class Timed(Protocol):
 class WrappedLLM:
     """`inner`, under its own name; what a subclass does not change is passed on.
 
+    Attributes:
+        retries: whether it makes several attempts per call.
+
     Raises:
-        UsageError: `inner` retries by itself, so that attempts would go uncounted.
+        UsageError: `inner` retries, so that its attempts would go uncounted.
     """
 
+    retries: ClassVar[bool] = False
+
     def __init__(self, inner: LLM) -> None:
-        if isinstance(inner, RetryingLLM):
+        if isinstance(inner, WrappedLLM) and inner.retries:
             own = type(self).__name__
             raise UsageError(f"`{inner.name}` retries inside of {own}, so attempts would go uncounted; swap them")
         self._inner = inner
