@@ -37,6 +37,7 @@ class RunStarted(_Event):
         task: how to find the task again; empty fields where it lives in the user's own code.
         settings: optimizer, proposer, budget, seed and workers, as given.
         llm: what was asked to answer, without secrets, by role.
+        prices: of those models whose price was known, by role; the fields of `Price`.
         answered_by: who answered: `model:<name>@<date>`, `manual`, `script:<file>` or `nobody`.
         space: the parameters (see `Space.to_json`).
         instances: ids by split.
@@ -50,6 +51,7 @@ class RunStarted(_Event):
     task: dict[str, Any]
     settings: dict[str, Any]
     llm: dict[str, str]
+    prices: dict[str, dict[str, float]] = {}
     answered_by: str
     space: list[dict[str, Any]]
     instances: dict[str, list[str]]

@@ -104,6 +104,11 @@ class Past:
         asks = sum(len(done.trials) for done in self.rounds)
         return {**total, "evaluations": self._evaluations, "asks": asks, "seconds": self.seconds}
 
+    def spent_by(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, dict[str, float]]:
+        """As `spent`, of what models were asked, by role."""
+        roles = dict.fromkeys(e.role for e in self._exchanges)
+        return {role: _sum(booked(e, budget, prices.get(role)) for e in self.exchanges(role)) for role in roles}
+
     def spent_on_test(self, budget: Budget, price: Price | None) -> dict[str, float]:
         """What the final test has taken so far, by resource, without tests of a best that may no longer be it."""
         counted = [e for pair, e in self.tests.items() if pair not in self._done_tests]

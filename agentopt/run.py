@@ -35,7 +35,7 @@ from agentopt.graph.tracing import Trace
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
 from agentopt.llm.earlier import Earlier
-from agentopt.llm.price import Price, Priced
+from agentopt.llm.price import Price, Priced, known_prices
 from agentopt.llm.recorded import Exchange, ExchangeRole, RecordedLLM
 from agentopt.llm.replayed import ReplayedLLM
 from agentopt.llm.retrying import RetryingLLM
@@ -102,7 +102,11 @@ class Run:
         self.settings = settings
         self.archive = Archive(revive=self._revived)
         prices = {role: _price(model) for role, model in models.items()}
-        self.ledger = Ledger(settings.budget, spent=past.spent(settings.budget, prices) if past else None)
+        self.ledger = Ledger(
+            settings.budget,
+            spent=past.spent(settings.budget, prices) if past else None,
+            spent_by=past.spent_by(settings.budget, prices) if past else None,
+        )
         self.sandbox = sandbox
         self._store = store
         self._on_event = on_event
@@ -252,6 +256,7 @@ class Run:
             rates=self._rates(best, dev),
             reason=reason,
             spent=self.ledger.spent,
+            spent_by=self.ledger.spent_by,
             candidates=len(self.archive.candidates),
             record=self._store.path if self._store else None,
             space=self.task.space,
@@ -341,7 +346,7 @@ class Run:
         return engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
 
     def _retrying(self, model: LLM) -> LLM:
-        return RetryingLLM(model, rng=Random(self.settings.seed))
+        return RetryingLLM(model, rng=Random(self.settings.seed), ledger=self.ledger)
 
     def _add(self, candidate: Candidate) -> Candidate:
         count = len(self.archive.candidates)
@@ -382,6 +387,7 @@ class Run:
                 "workers": self.settings.workers,
             },
             llm={role: model.name for role, model in self._models.items()},
+            prices=known_prices(self._models),
             answered_by=", ".join(sorted({model.answered_by for model in self._models.values()})) or "nobody",
             space=to_jsonable(self.task.space.to_json()),
             instances=instances,

@@ -16,7 +16,7 @@ from agentopt.adapters.pipeline import pipeline_task
 from agentopt.adapters.prompt import examples_task
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
-from agentopt.cli.options import JsonOption, OutOption, console, print_json
+from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, price_or_file, print_json
 from agentopt.cli.progress import Progress
 from agentopt.errors import UsageError
 from agentopt.loop import DEFAULT_BUDGET, optimize
@@ -49,7 +49,15 @@ def run(
     asks: Annotated[int | None, typer.Option(help="Budget: trials the optimizer asks for.")] = None,
     llm_calls: Annotated[int | None, typer.Option(help="Budget: requests to models.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Budget: tokens.")] = None,
+    usd: Annotated[float | None, typer.Option(help="Budget: US dollars; needs a known price.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Budget: wall time.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help="PROMPT,COMPLETION in dollars per million tokens, or a file such as prices.toml.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="File of known replies; what is in it is not asked again.")] = None,
+    in_flight: Annotated[int | None, typer.Option(help="Limit: model calls under way at once.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="Limit: model calls in any minute.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="Limit: tokens in any minute.")] = None,
     instances: Annotated[Path | None, typer.Option(help="modeling: JSON Lines of problems in words.")] = None,
     ids: Annotated[str | None, typer.Option(help="modeling: only these ids, separated by commas.")] = None,
     attempts: Annotated[int, typer.Option(help="modeling: programs per problem, repairs included.")] = 3,
@@ -65,15 +73,18 @@ def run(
     optimizer = optimizer or ("measure" if instances is not None else "greedy")
     files = Files(instances, ids, attempts, examples, start, scorer)
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
-    limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
+    budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     with Progress(quiet=as_json) as progress, interruptible(out):
         result = optimize(
             chosen,
             optimizer=optimizer,
             proposer=proposer,
-            budget=limits if limits.limits() else DEFAULT_BUDGET,
+            budget=budget if budget.limits() else DEFAULT_BUDGET,
             llm=llm,
             workflow_llm=workflow_llm,
+            price=price_or_file(price),
+            cache=cache or False,
+            limits=limits_or_none(in_flight, requests_per_minute, tokens_per_minute),
             seed=seed,
             workers=workers,
             out=out,

@@ -102,11 +102,13 @@ class Usage:
         prompt_tokens: `None` where the server does not say.
         completion_tokens: `None` where the server does not say.
         cost_usd: `None` where no price is known.
+        cached_prompt_tokens: those of the prompt tokens that the server had in its own cache, where it says so.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None
+    cached_prompt_tokens: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -171,8 +173,11 @@ class Reply:
         return (first, *self.others)
 
     def to_json(self) -> dict[str, Any]:
-        """The reply as JSON data; `others`, `logprobs` and `cached` are left out where there are none."""
+        """The reply as JSON data; `others`, `logprobs`, `cached` and cached prompt tokens are left out where there are
+        none."""
         data = asdict(self)
+        if self.usage.cached_prompt_tokens is None:
+            del data["usage"]["cached_prompt_tokens"]
         further = {name: data.pop(name) for name in ("others", "logprobs", "cached")}
         present = {name: value for name, value in further.items() if value}
         return {**data, **json.loads(json.dumps(present))}  # tuples become lists, as a record reads them back

@@ -64,6 +64,7 @@ class ChatAPI:
                 prompt_tokens=count(usage.get("prompt_tokens")),
                 completion_tokens=count(usage.get("completion_tokens")),
                 cost_usd=cost if isinstance(cost, (int, float)) else None,
+                cached_prompt_tokens=cached_count(usage.get("prompt_tokens_details")),
             ),
         )
 
@@ -94,6 +95,11 @@ def words(value: object) -> str:
 def count(value: object) -> int | None:
     """A number of tokens, where there is one."""
     return value if isinstance(value, int) else None
+
+
+def cached_count(details: object) -> int | None:
+    """Of the prompt tokens, those that the server had in its cache, where it says so."""
+    return count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
 
 
 def token_logprobs(tokens: list[Any] | None) -> tuple[TokenLogprob, ...]:

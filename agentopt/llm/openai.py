@@ -229,7 +229,8 @@ class OpenAILLM:
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
         if usage.cost_usd is not None or self._price is None or prompt is None or completion is None:
             return usage
-        return replace(usage, cost_usd=self._price.usd(prompt, completion))
+        cached = min(usage.cached_prompt_tokens or 0, prompt)
+        return replace(usage, cost_usd=self._price.usd(prompt, completion, cached_prompt_tokens=cached))
 
 
 def connect(endpoint: Endpoint) -> Transport:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.llm.base import Capability, Finish, Reply, Request, Usage
-from agentopt.llm.chat import count, token_logprobs, words
+from agentopt.llm.chat import cached_count, count, token_logprobs, words
 
 _CUT: dict[Any, Finish] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
@@ -66,6 +66,8 @@ class ResponsesAPI:
             logprobs=tuple(token for part in texts for token in token_logprobs(part.get("logprobs"))),
             model=str(answer.get("model") or ""),
             usage=Usage(
-                prompt_tokens=count(usage.get("input_tokens")), completion_tokens=count(usage.get("output_tokens"))
+                prompt_tokens=count(usage.get("input_tokens")),
+                completion_tokens=count(usage.get("output_tokens")),
+                cached_prompt_tokens=cached_count(usage.get("input_tokens_details")),
             ),
         )

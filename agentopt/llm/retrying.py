@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from agentopt.budget import Ledger
 from agentopt.errors import BudgetExhausted, LLMError, UsageError
-from agentopt.llm.base import LLM, Capability, Reply, Request
+from agentopt.llm.base import LLM, Reply, Request
 from agentopt.llm.failures import Transient
+from agentopt.llm.wrapped import WrappedLLM
 
 logger = logging.getLogger(__name__)
 
 
-class RetryingLLM:
+class RetryingLLM(WrappedLLM):
     """`inner`, asked again while it raises `Transient`. Goes outside of `RecordedLLM`, so that every attempt
     is reserved and recorded.
 
@@ -33,6 +34,8 @@ class RetryingLLM:
         ledger: whose time limit the waits respect; `None` for no limit.
     """
 
+    retries = True
+
     def __init__(
         self,
         inner: LLM,
@@ -46,25 +49,13 @@ class RetryingLLM:
     ) -> None:
         if attempts < 1:
             raise UsageError(f"`attempts` is {attempts}; expected 1 or more")
-        self._inner = inner
+        super().__init__(inner)
         self._attempts = attempts
         self._first_wait_s = first_wait_s
         self._longest_wait_s = longest_wait_s
         self._rng = rng
         self._sleep = sleep
         self._ledger = ledger
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def answered_by(self) -> str:
-        return self._inner.answered_by
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        return self._inner.capabilities
 
     def to_text(self) -> str:
         """How a graph shows a model that a workflow was given: the same whoever answers, so that runs replay."""

@@ -86,15 +86,16 @@ def ran(agentopt: Agentopt) -> Agentopt:
     return agentopt
 
 
+COMMANDS = ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo", "vllm-serve")
+
+
 def test_no_arguments_show_the_commands(agentopt: Agentopt) -> None:
     done = agentopt()
-    for name in ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"):
+    for name in COMMANDS:
         assert name in done.out + done.err
 
 
-@pytest.mark.parametrize(
-    "name", ["run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"]
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(agentopt: Agentopt, name: str) -> None:
     done = agentopt(name, "--help")
     assert done.status == 0
@@ -250,6 +251,42 @@ def test_an_unknown_model_has_exit_status_1_and_is_named(agentopt: Agentopt) -> 
         done = agentopt("run", "branin", "--llm", f"openai:no-such-model@{server.url}")
     assert done.status == 1
     assert "no-such-model" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_run_counts_dollars_and_does_not_pay_for_known_replies(agentopt: Agentopt) -> None:
+    proposal = '{"reasoning": "try", "changes": {"x1": 3.0, "x2": 2.0}}'
+    with LoopbackServer(lambda _: proposal) as server:
+        llm = f"openai:{server.model}@{server.url}"
+        limits = ("--llm-calls", "2", "--usd", "5", "--in-flight", "4")
+        command = ("run", "branin", "--llm", llm, *limits, "--price", "1,2.5", "--cache", "known.sqlite")
+        paid = agentopt(*command, "--json").json["spent"]
+        asked = len(server.requests)
+        assert agentopt(*command).status == 0
+    words = sum(len(m["content"].split()) for r in server.requests[:asked] for m in r.body["messages"])
+    assert paid["llm_calls"] == asked == 2
+    assert paid["usd"] == pytest.approx((words + 2.5 * 2 * len(proposal.split())) / 1e6)
+    assert "2 known replies" in agentopt("inspect", "last").words
+
+
+def test_dollars_without_a_price_are_a_usage_error_that_names_the_option(agentopt: Agentopt) -> None:
+    done = agentopt("run", "branin", "--llm", "openai:m@http://127.0.0.1:9/v1", "--usd", "1")
+    assert (done.status, done.is_one_clear_error) == (2, True)
+    assert "--price PROMPT,COMPLETION" in done.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--price", "cheap"), ("--price", "1"), ("--in-flight", "0"), ("--cache", ".")], ids=" ".join
+)
+def test_a_bad_option_of_price_limit_or_cache_is_a_usage_error(agentopt: Agentopt, option: tuple[str, str]) -> None:
+    done = agentopt("run", "branin", "--llm", "openai:m@http://127.0.0.1:9/v1", *option)
+    assert (done.status, done.is_one_clear_error) == (2, True)
+
+
+def test_vllm_serve_says_how_to_install_vllm(agentopt: Agentopt) -> None:
+    done = agentopt("vllm-serve", "some/model", "--port", "0")
+    assert done.status == 1
+    assert "pip install 'agentopt[vllm]'" in done.err
     assert "Traceback" not in done.err
 
 
