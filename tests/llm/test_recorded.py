@@ -370,7 +370,8 @@ def test_what_constrains_a_reply_counts_as_prompt(request_: Request, constraint:
     assert prompt_bound(replace(request_, **constraint)) >= prompt_bound(request_) + 512 + 99
 
 
-KINDS: tuple[FaultKind, ...] = ("status", "drop", "truncate", "hang_up", "malformed", "no_choices", "length")
+# Not `hang_up`: a request sent while the server is closing its connection was sent, and never gets there.
+KINDS: tuple[FaultKind, ...] = ("status", "drop", "truncate", "malformed", "no_choices", "length")
 FAULTS = RandomFaults(rate=0.4, kinds=tuple(Fault(kind=kind) for kind in KINDS), seed=1)
 
 
