@@ -68,6 +68,7 @@ class Evaluated(_Event):
 
     Args:
         graph: the run's graph (see `graph.export.graph_json`), where it was kept.
+        taken_from: the candidate that was measured in this one's place, because it behaves the same; the cost is 0.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -80,6 +81,7 @@ class Evaluated(_Event):
     output: str = ""
     graph: dict[str, Any] | None = None
     cost: dict[str, float] = {}
+    taken_from: int | None = None
 
 
 class Exchanged(_Event):
@@ -140,6 +142,7 @@ def evaluated(evaluation: Evaluation, output: Node | None) -> Evaluated:
         output=evaluation.output,
         graph=None if output is None else graph_json(output, max_nodes=_GRAPH_NODES_KEPT),
         cost=dict(evaluation.cost),
+        taken_from=evaluation.taken_from,
     )
 
 

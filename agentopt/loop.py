@@ -9,6 +9,8 @@ from typing import Any
 
 from agentopt.budget import Budget
 from agentopt.errors import UsageError
+from agentopt.evaluate.executors import Executor, open_executor
+from agentopt.evaluate.twins import Reuse, Sameness
 from agentopt.events import (
     Event,
     Exchanged,
@@ -51,6 +53,9 @@ def optimize(
     out: str | Path | None = "runs",
     seed: int = 0,
     workers: int = 8,
+    executor: str | Executor | Any | None = None,
+    timeout_s: float | None = None,
+    reuse: Sameness | Reuse | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
     """Improves a workflow's parameters from feedback, and returns what was found.
@@ -73,7 +78,14 @@ def optimize(
         sandbox: where code runs that a model wrote; a `LocalSandbox` where not given.
         out: folder of the record, `agentopt.sqlite` in it; `None` keeps none.
         seed: of all chance in the run.
-        workers: measurements under way at once.
+        workers: measurements under way at once, where there is no `executor`. Plain workflows have a thread each;
+            `async def` ones share one event loop, so there may be hundreds, but none may block it.
+        executor: where to measure: this process where not given; `"dask:tcp://…"`, a `dask.distributed.Client`,
+            `"ray:…"` or an `Executor`. Models are asked from this process all the same.
+        timeout_s: seconds one measurement may take; then it has failed. See `Engine` for what becomes of it.
+        reuse: when an evaluation is taken from a candidate that behaves the same: `"source"`, `"outputs"`, `"off"` or
+            a `Reuse`. Where not given, `"source"` for a `Task` that says it is deterministic and asks no model,
+            since nothing but the work can change there; otherwise `"off"`.
         on_event: called with every event, in the thread that makes it.
 
     Raises:
@@ -94,13 +106,33 @@ def optimize(
         )
     if workers < 1:
         raise UsageError(f"`workers` is {workers}; expected 1 or more")
-    settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"`timeout_s` is {timeout_s}; expected more than 0")
     with ExitStack() as stack:
+        opened = open_executor(executor)
+        if opened is not None and opened is not executor:
+            stack.callback(opened.close)
+        settings = Settings(
+            optimizer=make_optimizer(optimizer, proposer),
+            budget=budget,
+            seed=seed,
+            workers=workers,
+            executor=opened,
+            timeout_s=timeout_s,
+            reuse=_reuse(reuse, task, seed),
+        )
         models = _models(task, llm, workflow_llm)
         _check(task, settings, models)
         owned = sandbox or stack.enter_context(LocalSandbox(preload=task.preload))
         store = stack.enter_context(Store(Path(out) / "agentopt.sqlite")) if out is not None else None
         return Run(task, settings, models, owned, store, on_event).result()
+
+
+def _reuse(asked: Sameness | Reuse | None, task: Task, seed: int) -> Reuse:
+    if isinstance(asked, Reuse):
+        return asked
+    is_safe = task.is_deterministic and not task.needs_llm
+    return Reuse(by=asked or ("source" if is_safe else "off"), seed=seed)
 
 
 def _models(task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None) -> dict[ExchangeRole, LLM]:

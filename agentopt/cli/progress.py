@@ -14,7 +14,11 @@ from agentopt.events import CandidateAdded, Evaluated, Event, Exchanged, Proposa
 
 
 class Progress:
-    """Counts events and says where the run is, on standard error."""
+    """Counts events and says where the run is, on standard error.
+
+    Attributes:
+        run: the run's id, empty before it has one.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -23,6 +27,7 @@ class Progress:
         self._lock = threading.Lock()
         self._counts = {"candidates": 0, "evaluations": 0, "model calls": 0, "refused": 0}
         self._best: float | None = None
+        self.run = ""
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -40,6 +45,7 @@ class Progress:
         with self._lock:
             match event:
                 case RunStarted():
+                    self.run = event.run
                     self._line(f"{event.task['name']}: run {event.run}, answered by {event.answered_by}")
                 case CandidateAdded():
                     self._counts["candidates"] += 1

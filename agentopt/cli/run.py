@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -19,6 +19,7 @@ from agentopt.catalog import load_task
 from agentopt.cli.options import JsonOption, OutOption, console, print_json
 from agentopt.cli.progress import Progress
 from agentopt.errors import UsageError
+from agentopt.evaluate.twins import Reuse, Sameness
 from agentopt.loop import DEFAULT_BUDGET, optimize
 from agentopt.task import Task
 
@@ -58,6 +59,9 @@ def run(
     scorer: Annotated[str, typer.Option(help="prompt: exact or last_line.")] = "exact",
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
     workers: Annotated[int, typer.Option(help="Measurements under way at once.")] = 8,
+    executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds one measurement may take.")] = None,
+    reuse: Annotated[str | None, typer.Option(help="Reuse evaluations by source or outputs; or off.")] = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +70,7 @@ def run(
     files = Files(instances, ids, attempts, examples, start, scorer)
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
     limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
-    with Progress(quiet=as_json) as progress, _interruptible(out):
+    with Progress(quiet=as_json) as progress, _interruptible(progress, out):
         result = optimize(
             chosen,
             optimizer=optimizer,
@@ -76,6 +80,9 @@ def run(
             workflow_llm=workflow_llm,
             seed=seed,
             workers=workers,
+            executor=executor,
+            timeout_s=timeout,
+            reuse=Reuse(by=cast(Sameness, reuse), seed=seed) if reuse else None,  # checked by Reuse
             out=out,
             on_event=progress.event,
         )
@@ -89,12 +96,14 @@ def run(
 
 
 @contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
+def _interruptible(progress: Progress, out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         where = "" if out == Path("runs") else f" --out {out}"
         print(f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}", file=sys.stderr)
+        if progress.run:
+            print(f"agentopt: to go on from there: agentopt resume {progress.run}{where}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 

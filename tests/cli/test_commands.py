@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentopt.cli.main import main
-from agentopt.events import RunFinished
+from agentopt.events import RunFinished, RunStarted
 from agentopt.shelf import shelf
 from agentopt.store.tracefile import read_run, read_trace
 from agentopt.testing.server import LoopbackServer
@@ -524,6 +524,12 @@ def test_an_interrupted_run_has_exit_status_130_and_no_traceback(interrupted: tu
 
 def test_an_interrupted_run_says_where_its_record_is(interrupted: tuple[Path, int, str]) -> None:
     assert "agentopt: interrupted; what was done is in the record" in interrupted[2]
+
+
+def test_an_interrupted_run_says_how_to_go_on(interrupted: tuple[Path, int, str]) -> None:
+    header = read_run("last", interrupted[0] / "runs" / "agentopt.sqlite")[0].event
+    assert isinstance(header, RunStarted)
+    assert f"agentopt: to go on from there: agentopt resume {header.run}" in interrupted[2]
 
 
 def test_an_interrupted_run_has_a_whole_record(interrupted: tuple[Path, int, str]) -> None:
