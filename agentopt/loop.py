@@ -10,6 +10,8 @@ from typing import Any
 
 from agentopt.budget import Budget
 from agentopt.errors import UsageError
+from agentopt.evaluate.executors import Executor, open_executor
+from agentopt.evaluate.twins import Reuse, Sameness
 from agentopt.events import (
     Event,
     Exchanged,
@@ -64,6 +66,9 @@ def optimize(
     out: str | Path | None = "runs",
     seed: int = 0,
     workers: int = 8,
+    executor: str | Executor | Any | None = None,
+    timeout_s: float | None = None,
+    reuse: Sameness | Reuse | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
     """Improves a workflow's parameters from feedback, and returns what was found.
@@ -91,7 +96,14 @@ def optimize(
         sandbox: where code runs that a model wrote; a `LocalSandbox` where not given.
         out: folder of the record, `agentopt.sqlite` in it; `None` keeps none.
         seed: of all chance in the run.
-        workers: measurements under way at once.
+        workers: measurements under way at once, where there is no `executor`. Plain workflows have a thread each;
+            `async def` ones share one event loop, so there may be hundreds, but none may block it.
+        executor: where to measure: this process where not given; `"dask:tcp://…"`, a `dask.distributed.Client`,
+            `"ray:…"` or an `Executor`. Models are asked from this process all the same.
+        timeout_s: seconds one measurement may take; then it has failed. See `Engine` for what becomes of it.
+        reuse: when an evaluation is taken from a candidate that behaves the same: `"source"`, `"outputs"`, `"off"` or
+            a `Reuse`. Where not given, `"source"` for a `Task` that says it is deterministic and asks no model,
+            since nothing but the work can change there; otherwise `"off"`.
         on_event: called with every event, in the thread that makes it.
 
     Raises:
@@ -111,12 +123,30 @@ def optimize(
         )
     if workers < 1:
         raise UsageError(f"`workers` is {workers}; expected 1 or more")
-    settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"`timeout_s` is {timeout_s}; expected more than 0")
     store = Path(out) / "agentopt.sqlite" if out is not None else None
     with ExitStack() as stack:
+        settings = Settings(
+            optimizer=make_optimizer(optimizer, proposer),
+            budget=budget,
+            seed=seed,
+            workers=workers,
+            executor=entered_executor(executor, stack),
+            timeout_s=timeout_s,
+            reuse=_reuse(reuse, task, seed),
+        )
         kept = stack.enter_context(ReplyCache(path)) if (path := cache_path(cache, out)) else None
         models = open_models(task, llm, workflow_llm, Terms(price=price, limits=limits, cache=kept))
         return search(task, settings, models, sandbox=sandbox, store=store, on_event=on_event)
+
+
+def entered_executor(executor: str | Executor | None, stack: ExitStack) -> Executor | None:
+    """The executor that `executor` names, closed with `stack`; one that was given is the caller's to close."""
+    opened = open_executor(executor)
+    if opened is not None and opened is not executor:
+        stack.callback(opened.close)
+    return opened
 
 
 def read_examples(examples: str | Path | Sequence[Mapping[str, Any]] | None, *, seed: int) -> list[Instance]:
@@ -149,6 +179,13 @@ def search(
         if store is not None and past is None:
             stack.enter_context(run_lock(store, run.id))
         return run.result()
+
+
+def _reuse(asked: Sameness | Reuse | None, task: Task, seed: int) -> Reuse:
+    if isinstance(asked, Reuse):
+        return asked
+    is_safe = task.is_deterministic and not task.needs_llm
+    return Reuse(by=asked or ("source" if is_safe else "off"), seed=seed)
 
 
 def cache_path(cache: bool | str | Path, out: str | Path | None) -> Path | None:

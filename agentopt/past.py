@@ -96,7 +96,8 @@ class Past:
 
     def exchanges_of(self, evaluation: Evaluation) -> list[Exchange]:
         """What models said in this measurement."""
-        return self._of_pair.get((evaluation.candidate, evaluation.instance), [])
+        measured = evaluation.candidate if evaluation.taken_from is None else evaluation.taken_from
+        return self._of_pair.get((measured, evaluation.instance), [])
 
     def spent(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, float]:
         """What the run was charged, by resource, as its ledger booked it."""
@@ -113,7 +114,7 @@ class Past:
         """What the final test has taken so far, by resource, without tests of a best that may no longer be it."""
         counted = [e for pair, e in self.tests.items() if pair not in self._done_tests]
         unfinished = [e for e in self.earlier() if e.role == "workflow" and not self._is_of_search(e)]
-        costs = [{**e.cost, "evaluations": 1.0} for e in counted]
+        costs = [{**e.cost, "evaluations": float(e.taken_from is None)} for e in counted]
         return _sum([*costs, *(booked(e, budget, price) for e in unfinished)])
 
     def _is_of_search(self, exchange: Exchange) -> bool:
@@ -157,7 +158,7 @@ class Past:
         pair = (evaluation.candidate, evaluation.instance)
         if evaluation.status == "unmeasured":
             self._of_pair.pop(pair, None)
-        else:
+        elif evaluation.taken_from is None:
             self._evaluations += 1
         if evaluation.split == "test":
             if evaluation.status != "unmeasured":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from agentopt.budget import Budget
 from agentopt.canonical import canonical, to_jsonable
 from agentopt.catalog import task_of_record
 from agentopt.errors import UsageError
+from agentopt.evaluate.executors import Executor
+from agentopt.evaluate.twins import NO_REUSE, Reuse
 from agentopt.events import Event, RunStarted
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
@@ -20,7 +23,7 @@ from agentopt.llm.price import Price
 from agentopt.llm.recorded import ExchangeRole
 from agentopt.llm.terms import Terms
 from agentopt.llm.wrapped import skip
-from agentopt.loop import cache_path, open_models, read_examples, search
+from agentopt.loop import cache_path, entered_executor, open_models, read_examples, search
 from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past, read_past
@@ -49,6 +52,7 @@ def resume(
     limits: Limits | None = None,
     cache: bool | str | Path = False,
     sandbox: Sandbox | None = None,
+    executor: str | Executor | None = None,
     out: str | Path = "runs",
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
@@ -64,7 +68,7 @@ def resume(
         budget: other limits for the whole run; what was spent before counts. The recorded ones where not given.
         llm: the optimizer's model; the recorded one where not given.
         workflow_llm: likewise; `llm` where that is given.
-        price: as in `optimize`, with the next two; the recorded one where both models had the same.
+        price: as in `optimize`, with the next four; the recorded one where both models had the same.
         out: folder of the record.
 
     Raises:
@@ -81,9 +85,9 @@ def resume(
         stored = _entered(path, run, stored)
         task = _task(header, workflow, examples, feedback, parameters, target)
         past = read_past(stored, task.space)
-        settings = _settings(past, optimizer, budget)
-        _check_is_open(past, settings.budget)
         with ExitStack() as stack:
+            settings = replace(_settings(past, optimizer, budget), executor=entered_executor(executor, stack))
+            _check_is_open(past, settings.budget)
             kept = stack.enter_context(ReplyCache(file)) if (file := cache_path(cache, out)) else None
             terms = Terms(price=price or _price(header), limits=limits, cache=kept)
             models = _models(header, task, (llm, workflow_llm), terms)
@@ -154,7 +158,14 @@ def _settings(past: Past, optimizer: Optimizer | None, budget: Budget | None) ->
     recorded = past.header.settings
     chosen = optimizer or make_optimizer(recorded["optimizer"], "optoprime")
     limits = budget if budget is not None else past.budget
-    return Settings(chosen, limits, recorded.get("seed", 0), recorded.get("workers", 8))
+    return Settings(
+        optimizer=chosen,
+        budget=limits,
+        seed=recorded.get("seed", 0),
+        workers=recorded.get("workers", 8),
+        timeout_s=recorded.get("timeout_s"),
+        reuse=Reuse(**recorded["reuse"]) if "reuse" in recorded else NO_REUSE,
+    )
 
 
 def _check_is_open(past: Past, budget: Budget) -> None:

@@ -8,15 +8,18 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from random import Random
+from typing import Any
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
 from agentopt.errors import BudgetExhausted, LLMError, UsageError
 from agentopt.evaluate.engine import Engine
+from agentopt.evaluate.executors import Executor
+from agentopt.evaluate.twins import NO_REUSE, Reuse, Twins
 from agentopt.events import (
     Ending,
     Event,
@@ -56,12 +59,20 @@ TRIALS_PER_ASK = 8
 
 @dataclass(frozen=True)
 class Settings:
-    """How to search."""
+    """How to search, and how to measure (see `Engine`)."""
 
     optimizer: Optimizer
     budget: Budget
     seed: int
     workers: int
+    executor: Executor | None = None
+    timeout_s: float | None = None
+    reuse: Reuse = NO_REUSE
+
+    def of_measuring(self) -> dict[str, Any]:
+        """What a replay must know of how it was measured, where it is not the default."""
+        known = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+        return known if self.reuse.by == "off" else known | {"reuse": asdict(self.reuse)}
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,9 @@ class Run:
             sandbox=sandbox,
             on_evaluation=self._evaluated,
             workers=settings.workers,
+            executor=settings.executor,
+            timeout_s=settings.timeout_s,
+            twins=Twins(settings.reuse, task.space),
         )
         recorded = self._recorded("optimizer")
         self._llm = self._retrying(recorded) if recorded else None
@@ -385,6 +399,7 @@ class Run:
                 "budget": self.settings.budget.limits(),
                 "seed": self.settings.seed,
                 "workers": self.settings.workers,
+                **self.settings.of_measuring(),
             },
             llm={role: model.name for role, model in self._models.items()},
             prices=known_prices(self._models),

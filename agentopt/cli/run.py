@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -19,6 +19,7 @@ from agentopt.catalog import load_task
 from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, price_or_file, print_json
 from agentopt.cli.progress import Progress
 from agentopt.errors import UsageError
+from agentopt.evaluate.twins import Reuse, Sameness
 from agentopt.loop import DEFAULT_BUDGET, optimize
 from agentopt.task import Task
 
@@ -66,6 +67,9 @@ def run(
     scorer: Annotated[str, typer.Option(help="prompt: exact or last_line.")] = "exact",
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
     workers: Annotated[int, typer.Option(help="Measurements under way at once.")] = 8,
+    executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds one measurement may take.")] = None,
+    reuse: Annotated[str | None, typer.Option(help="Reuse evaluations by source or outputs; or off.")] = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -87,6 +91,9 @@ def run(
             limits=limits_or_none(in_flight, requests_per_minute, tokens_per_minute),
             seed=seed,
             workers=workers,
+            executor=executor,
+            timeout_s=timeout,
+            reuse=Reuse(by=cast(Sameness, reuse), seed=seed) if reuse else None,  # checked by Reuse
             out=out,
             on_event=progress.event,
         )

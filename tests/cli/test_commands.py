@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentopt.cli.main import main
-from agentopt.events import RunFinished
+from agentopt.events import RunFinished, RunStarted
 from agentopt.shelf import shelf
 from agentopt.store.tracefile import read_run, read_trace
 from agentopt.testing.server import LoopbackServer
@@ -612,6 +612,12 @@ def test_an_interrupted_run_is_resumed(interrupted: tuple[Path, int, str], tmp_p
     assert done.returncode == whole.returncode == 0
     for key in ("best", "reason", "dev_best"):
         assert json.loads(done.stdout)[key] == json.loads(whole.stdout)[key]
+
+
+def test_an_interrupted_run_says_how_to_go_on(interrupted: tuple[Path, int, str]) -> None:
+    header = read_run("last", interrupted[0] / "runs" / "agentopt.sqlite")[0].event
+    assert isinstance(header, RunStarted)
+    assert f"agentopt: to go on from there: agentopt resume {header.run}" in interrupted[2]
 
 
 def test_an_interrupted_run_has_a_whole_record(interrupted: tuple[Path, int, str]) -> None:
