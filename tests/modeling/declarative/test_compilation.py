@@ -27,7 +27,7 @@ def complaint(written: dict[str, Any]) -> str:
 
 def test_transport_has_the_optimum_found_by_hand() -> None:
     solution = solve(compiled(transport()))
-    assert (solution.status, solution.objective) == ("optimal", pytest.approx(40 + 60 + 90 + 60))
+    assert solution.objective == pytest.approx(40 + 60 + 90 + 60)
 
 
 def test_rows_and_columns_are_called_by_their_indices() -> None:

@@ -80,7 +80,7 @@ def test_what_is_no_document_is_refused(wrong: Any) -> None:
 
 
 def patch(**changes: Any) -> Any:
-    empty = {kind: [] for kind in ("sets", "parameters", "variables", "constraints", "removed")}
+    empty: dict[str, Any] = {kind: [] for kind in ("sets", "parameters", "variables", "constraints", "removed")}
     return read_patch({"reason": "", **empty, "objective": None, **changes})
 
 
