@@ -11,7 +11,8 @@ import pytest
 
 import agentopt as ao
 from agentopt.adapters.answer import Answer
-from agentopt.adapters.pipeline import grade, pipeline_task, program_in
+from agentopt.adapters.pipeline import grade, pipeline_task
+from agentopt.adapters.routes import program_in
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import Evaluated, Event, Exchanged
 from agentopt.llm.scripted import Scripted, ScriptedLLM

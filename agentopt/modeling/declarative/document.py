@@ -23,7 +23,6 @@ class DocumentError(ProposalError):
 
 
 class _Part(BaseModel):
-    # No field has a default, so that all are required: servers that constrain decoding strictly ask for that.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -46,10 +45,10 @@ class Data(_Named):
         quote: the words of the problem it comes from, `None` where it comes from none.
     """
 
-    over: str
+    over: str = ""
     values: Values
-    unit: str | None
-    quote: str | None
+    unit: str | None = None
+    quote: str | None = None
 
 
 class Variable(_Named):
@@ -60,12 +59,12 @@ class Variable(_Named):
         lower, upper: a number or an expression in parameters and indices; `None` for no bound.
     """
 
-    over: str
+    over: str = ""
     type: Literal["continuous", "integer", "binary"]
     lower: float | str | None
     upper: float | str | None
-    unit: str | None
-    meaning: str
+    unit: str | None = None
+    meaning: str = ""
 
 
 class Goal(_Part):
@@ -73,26 +72,26 @@ class Goal(_Part):
 
     sense: Sense
     expression: str
-    unit: str | None
-    quote: str | None
+    unit: str | None = None
+    quote: str | None = None
 
 
 class Constraint(_Named):
     """One row for every index in `over` (one row where that is empty): two expressions and `<=`, `>=` or `==`."""
 
-    over: str
+    over: str = ""
     expression: str
-    quote: str | None
+    quote: str | None = None
 
 
 class Document(_Part):
     """A whole model."""
 
-    sets: list[IndexSet]
-    parameters: list[Data]
+    sets: list[IndexSet] = []
+    parameters: list[Data] = []
     variables: list[Variable]
     objective: Goal
-    constraints: list[Constraint]
+    constraints: list[Constraint] = []
 
 
 class Patch(_Part):
@@ -103,13 +102,13 @@ class Patch(_Part):
         removed: names of constraints, variables, parameters or sets to take out.
     """
 
-    reason: str
-    sets: list[IndexSet]
-    parameters: list[Data]
-    variables: list[Variable]
-    objective: Goal | None
-    constraints: list[Constraint]
-    removed: list[str]
+    reason: str = ""
+    sets: list[IndexSet] = []
+    parameters: list[Data] = []
+    variables: list[Variable] = []
+    objective: Goal | None = None
+    constraints: list[Constraint] = []
+    removed: list[str] = []
 
 
 _TYPES = ("int", "str", "float")
@@ -188,15 +187,17 @@ def _places(error: ValidationError) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """The schema without titles and descriptions: what a model is told stands in `prompts/`."""
+    """The schema with every field required, and without descriptions: what a model is told stands in `prompts/`."""
     if isinstance(schema, list):
         return [_plain(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {}
+    plain: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("properties", "$defs"):  # here the keys are names, not words of JSON Schema
             plain[key] = {name: _plain(part) for name, part in value.items()}
-        elif key not in ("title", "description"):
+        elif key not in ("title", "description", "default"):
             plain[key] = _plain(value)
+    if "properties" in plain:  # strict servers want every field in every reply; readers forgive what has a default
+        plain["required"] = list(plain["properties"])
     return plain
