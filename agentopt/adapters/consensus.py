@@ -13,9 +13,14 @@ SameModel = Callable[[Answer, Answer], bool]
 
 def same_optimum(a: Answer, b: Answer) -> bool:
     """Both have no solution in the same way, or the same verified optimum."""
-    if a.status != "optimal" or b.status != "optimal":
-        return a.status == b.status
-    return a.value is not None and b.value is not None and is_same_value(a.value, b.value)
+    return same_value((a.status, a.value), (b.status, b.value))
+
+
+def same_value(a: tuple[str, float | None], b: tuple[str, float | None]) -> bool:
+    """Whether two pairs of status and optimum say the same."""
+    if a[0] != "optimal" or b[0] != "optimal":
+        return a[0] == b[0]
+    return a[1] is not None and b[1] is not None and is_same_value(a[1], b[1])
 
 
 def vote(answers: Sequence[Answer], styles: Sequence[str], same_model: SameModel = same_optimum) -> Answer:
