@@ -71,7 +71,10 @@ class Scores:
 
     @property
     def rates(self) -> dict[str, float | None]:
-        """Rates over all problems that were measured; the first five columns of every table."""
+        """Rates over all problems that were measured.
+
+        `precision` is the accuracy among the accepted; pass@1, pass@k and majority@k are given where there was a vote.
+        """
         measured = [p for p in self.problems if p.status != "unmeasured"]
         labelled = [p for p in measured if p.is_right is not None]
         rates = {
@@ -79,7 +82,7 @@ class Scores:
             "executed": _rate(measured, lambda p: p.is_executed),
             "proved": _rate(measured, lambda p: p.is_proved),
             "accepted": _rate(measured, lambda p: p.is_accepted),
-            "precision of accepted": _rate([p for p in labelled if p.is_accepted], lambda p: bool(p.is_right)),
+            "precision": _rate([p for p in labelled if p.is_accepted], lambda p: bool(p.is_right)),
         }
         voted = [p for p in labelled if len(p.samples) > 1]
         if voted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 
 from agentopt.adapters.scores import ProblemScore, Scores
@@ -14,7 +15,9 @@ _MOST_SUSPECTS = 20
 def print_scores(scores: Scores) -> None:
     """Prints rates by problem type, the cost, and the labels that an accepted answer contradicts."""
     rates = list(scores.rates)
-    table = Table("problem type", "n", *rates)
+    table = Table("type", box=box.SIMPLE)
+    for name in ("n", *rates):
+        table.add_column(name, justify="right", no_wrap=True)
     kinds = scores.by_type()
     for kind, part in kinds.items():
         table.add_row(plain(kind or "-"), *_cells(part, rates))
@@ -33,7 +36,7 @@ def print_scores(scores: Scores) -> None:
 
 
 def _cells(scores: Scores, rates: list[str]) -> list[str]:
-    found = {name: "-" if rate is None else f"{100 * rate:.1f} %" for name, rate in scores.rates.items()}
+    found = {name: "-" if rate is None else f"{100 * rate:.1f}%" for name, rate in scores.rates.items()}
     return [str(len(scores.problems)), *(found.get(name, "-") for name in rates)]
 
 

@@ -40,7 +40,7 @@ def test_rates_of_a_right_a_wrong_and_a_failed_answer() -> None:
         "executed": 0.5,
         "proved": 0.5,
         "accepted": 0.5,
-        "precision of accepted": 0.5,
+        "precision": 0.5,
     }
     assert [p.id for p in found.suspects] == ["b"]
     assert found.cost_per_problem == {"llm_calls": 2.0}
@@ -49,7 +49,7 @@ def test_rates_of_a_right_a_wrong_and_a_failed_answer() -> None:
 def test_an_answer_that_is_not_accepted_makes_no_label_suspect() -> None:
     found = scored((problem("b", answer=6), event("b", 0.0, {"is_accepted": False})))
     assert found.suspects == ()
-    assert found.rates["precision of accepted"] is None
+    assert found.rates["precision"] is None
 
 
 def test_a_problem_without_a_label_counts_for_execution_only() -> None:
