@@ -8,7 +8,7 @@ comparison with the words. The label of a problem is never shown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from agentopt.adapters.consensus import SameModel, same_optimum
 from agentopt.adapters.effort import Effort, LevelName, PipelineName, effort_of
 from agentopt.adapters.labels import with_labels
 from agentopt.adapters.modeling import PRELOAD
-from agentopt.adapters.repairs import is_kept, is_settled
+from agentopt.adapters.repairs import is_kept, wants_repair
 from agentopt.adapters.routes import ROUTES, RouteName
 from agentopt.adapters.steps import (
     Hints,
@@ -38,7 +38,8 @@ from agentopt.adapters.steps import (
 )
 from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
-from agentopt.graph.node import Parameter
+from agentopt.graph.bundling import bundle
+from agentopt.graph.node import Parameter, detach
 from agentopt.graph.tracing import trace
 from agentopt.instance import Split, as_instances
 from agentopt.llm.base import LLM
@@ -127,10 +128,14 @@ def pipeline_task(
     if labels is not None:
         rows = with_labels(rows, labels)
     parameters = _parameters(plan)
+    policy: Any = wants_repair
+    if plan.effort.is_compared:
+        policy = bundle(trainable=True)(wants_repair)
+        parameters["wants_repair"] = policy.code
     named = {"format_name": format_name, "labels": None if labels is None else str(labels)}
     return Task(
         name=f"modeling/{path.stem}",
-        workflow=trace(_workflow(plan, parameters)),
+        workflow=trace(_workflow(plan, parameters, policy)),
         space=Space(parameters),
         instances=as_instances(rows, origin=f"{path}: problem", default_split=split),
         feedback=grade,
@@ -177,8 +182,8 @@ def _parameters(plan: Plan) -> dict[str, Parameter]:
     return {name: Parameter(text, name=name, doc=doc) for name, (text, doc) in texts.items()}
 
 
-def _workflow(plan: Plan, parameters: Mapping[str, Parameter]) -> Any:
-    solver = _Solver(plan, parameters)
+def _workflow(plan: Plan, parameters: Mapping[str, Parameter], policy: Callable[..., Any]) -> Any:
+    solver = _Solver(plan, parameters, policy)
 
     def solve_in_words(question: str, llm: LLM) -> Any:
         notes = consult(question, plan.hints) if plan.hints else ""
@@ -192,9 +197,10 @@ def _workflow(plan: Plan, parameters: Mapping[str, Parameter]) -> Any:
 class _Solver:
     """The steps of one plan; all arguments that hold values of a problem are nodes."""
 
-    def __init__(self, plan: Plan, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Plan, parameters: Mapping[str, Any], policy: Callable[..., Any]) -> None:
         self._plan = plan
         self._texts = parameters
+        self._policy = policy
 
     def sample(self, style: str, question: Any, notes: Any, llm: LLM) -> Any:
         """One answer: a draft in the given style, and its repairs."""
@@ -206,7 +212,7 @@ class _Solver:
         answer = self._examined(draft, question)
         asked: set[tuple[str, str]] = set()
         for _ in range(self._plan.attempts - 1):
-            if is_settled(answer.value, asked):
+            if not self._wants_repair(answer.value, asked):
                 break
             asked |= {f.key for f in answer.value.findings if f.is_question}
             again: Any = repair_draft(self._texts["instruction"], words, answer, self._plan.route, llm)
@@ -232,6 +238,11 @@ class _Solver:
             return answer
         found = self._checked(self._examined(again, question), checker, question, llm)
         return keep_better(answer, found)
+
+    def _wants_repair(self, answer: Answer, asked: Set[tuple[str, str]]) -> bool:
+        questions = [f.text for f in answer.findings if f.is_question and f.key not in asked]
+        found: Any = self._policy(answer.status, answer.verdict, [f.text for f in answer.warnings], questions)
+        return bool(detach(found))
 
     def _examined(self, draft: Any, question: Any) -> Any:
         return run_and_verify(draft, question, self._plan.route, self._plan.effort.is_compared)

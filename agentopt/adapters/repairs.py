@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from agentopt.adapters.answer import Answer
 
 _RANKS = {"no_program": 0, "infeasible": 2, "unbounded": 2, "optimal": 3}
 
 
-def is_settled(answer: Answer, asked: Set[tuple[str, str]]) -> bool:
-    """Nothing is left to repair: a verified optimum, no warning, and every question asked once.
+def wants_repair(status: str, verdict: str, warnings: list[str], questions: list[str]) -> bool:
+    """Whether a draft goes back to the model, with what was found out about it.
+
+    Plain data in and out, since a pipeline makes its source a parameter.
 
     Args:
-        asked: keys of the questions that went back before.
+        status, verdict: of the answer, as in `Answer`.
+        warnings: what is to be repaired.
+        questions: what is to be decided, and was not asked before.
     """
-    has_optimum = answer.status == "optimal" and answer.verdict != "refuted"
-    return has_optimum and not answer.warnings and all(f.key in asked for f in answer.findings)
+    return status != "optimal" or verdict == "refuted" or bool(warnings or questions)
 
 
 def is_kept(before: Answer, after: Answer) -> bool:

@@ -1,11 +1,11 @@
-"""Which repairs are kept, and when there is nothing left to repair."""
+"""Which drafts go back, and which repairs are kept."""
 
 from __future__ import annotations
 
 import pytest
 
 from agentopt.adapters.answer import Answer
-from agentopt.adapters.repairs import is_kept, is_settled
+from agentopt.adapters.repairs import is_kept, wants_repair
 from agentopt.modeling.evidence.finding import Finding
 
 A, B = (Finding(check="numbers", subject=name, text="") for name in "ab")
@@ -36,13 +36,17 @@ def test_a_repair_is_kept_if_it_clears_a_warning_and_adds_none(before: Answer, a
     assert is_kept(before, after) is kept
 
 
-def test_a_question_is_settled_once_it_was_asked() -> None:
-    asking = answer("optimal", QUESTION)
-    assert not is_settled(asking, set())
-    assert is_settled(asking, {QUESTION.key})
-
-
-def test_warnings_and_other_statuses_are_never_settled() -> None:
-    assert not is_settled(answer("optimal", A), {A.key})
-    assert not is_settled(answer("infeasible"), set())
-    assert is_settled(answer("optimal"), set())
+@pytest.mark.parametrize(
+    ("status", "verdict", "warnings", "questions", "wanted"),
+    [
+        ("optimal", "certified", [], [], False),
+        ("optimal", "unproven", [], [], False),
+        ("optimal", "refuted", [], [], True),
+        ("infeasible", "certified", [], [], True),
+        ("no_program", "unproven", [], [], True),
+        ("optimal", "certified", ["w"], [], True),
+        ("optimal", "certified", [], ["q"], True),
+    ],
+)
+def test_what_goes_back(status: str, verdict: str, warnings: list[str], questions: list[str], wanted: bool) -> None:
+    assert wants_repair(status, verdict, warnings, questions) is wanted

@@ -225,6 +225,18 @@ def test_types_that_decide_the_optimum_are_asked_about_once(tmp_path: Path) -> N
     assert "with every variable continuous it is 136.25" in found.requests[1]
 
 
+def test_the_policy_of_repairs_is_code_that_can_be_improved(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(json.dumps({"question": QUESTION, "answer": OPTIMUM}) + "\n")
+    task = pipeline_task(tmp_path / "p.jsonl", level="standard", pipeline="direct")
+    never = "def wants_repair(status, verdict, warnings, questions):\n    return False\n"
+    changed = {**task.space.values(), **task.space.checked({"wants_repair": never})}
+    reply = fenced(RIGHT.replace(", ub=30", ""))
+    with task.space.bound(changed, sandbox=Solved.sandbox):
+        trace = task.workflow(question=QUESTION, llm=ScriptedLLM([reply]))
+    assert trace.error is None
+    assert trace.value.value == pytest.approx(144)
+
+
 def test_a_level_of_one_sample_makes_one_call_where_nothing_is_found(tmp_path: Path) -> None:
     assert len(Solved(tmp_path, in_turn(fenced(RIGHT))).requests) == 1
 
@@ -282,7 +294,7 @@ PLAN = Plan(level="rigorous", pipeline="direct")
 def test_a_model_that_the_checker_agrees_with_is_accepted(tmp_path: Path) -> None:
     found = Solved(tmp_path, rigorous(RIGHT), plan=PLAN)
     assert found.answer["is_accepted"]
-    assert set(found.task.space.parameters) == {"instruction", "checking", "judging"}
+    assert set(found.task.space.parameters) == {"instruction", "checking", "judging", "wants_repair"}
 
 
 def test_a_counterexample_of_the_checker_goes_back_and_clears(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -24,8 +24,8 @@ Key = int | str | tuple[int | str, ...]
 """A member of a set."""
 
 MOST_CHARACTERS = 4000
-MOST_STEPS = 2_000_000
-"""Operations that the expressions of one document may take together; some seconds."""
+MOST_STEPS = 500_000
+"""Operations that the expressions of one document may take together; five seconds on a slow core."""
 _MOST_BITS = 4096
 
 
@@ -115,7 +115,8 @@ def parse_domain(text: str) -> Domain:
     Raises:
         AlgebraError: it is none.
     """
-    loops_text, _, condition = re.sub(r"\bfor\b", ",", text).partition(" if ")
+    loops_text, *conditions = re.split(r"\bif\b", re.sub(r"\bfor\b", ",", text), maxsplit=1)
+    condition = "".join(conditions)
     loops_text = re.sub(r",(\s*,)+", ",", loops_text.strip().strip(",").strip())
     if not loops_text:
         return Domain()
@@ -127,7 +128,7 @@ def parse_domain(text: str) -> Domain:
                 loops.append((_targets(target), of))
             case _:
                 raise AlgebraError(f"`{ast.unparse(part)}` is no index; expected `name in set`")
-    domain = Domain(tuple(loops), parse(condition) if condition.strip() else None)
+    domain = Domain(tuple(loops), parse(condition) if conditions else None)
     if len(set(domain.indices)) < len(domain.indices):
         raise AlgebraError(f"`{text}` uses an index name twice")
     return domain
@@ -261,12 +262,10 @@ class Evaluator:
             raise AlgebraError(f"the model is too large to be expanded: more than {MOST_STEPS} operations")
 
     def _arithmetic(self, node: ast.BinOp, scope: Mapping[str, Key]) -> Linear:
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return self._total(((self.linear(part, scope), sign) for part, sign in addends(node)))
         left, right = self.linear(node.left, scope), self.linear(node.right, scope)
         match node.op:
-            case ast.Add():
-                return left.plus(right)
-            case ast.Sub():
-                return left.plus(right, Fraction(-1))
             case ast.Mult():
                 if left.terms and right.terms:
                     raise AlgebraError(
@@ -325,15 +324,27 @@ class Evaluator:
         return Linear(constant=Fraction(_NUMERIC[name](numbers)))
 
     def _sum(self, body: ast.expr, generators: list[ast.comprehension], scope: Mapping[str, Key]) -> Linear:
+        places = self.places(_domain(generators), scope)
+        return self._total((self.linear(body, place), 1) for place in places)
+
+    def _total(self, parts: Iterable[tuple[Linear, int]]) -> Linear:
         terms: dict[str, Fraction] = {}
         constant = Fraction(0)
-        for place in self.places(_domain(generators), scope):
-            value = self.linear(body, place)
-            constant += value.constant
+        for value, sign in parts:
+            constant += sign * value.constant
             for column, coefficient in value.terms.items():
                 self._step()
-                terms[column] = terms.get(column, Fraction(0)) + coefficient
+                terms[column] = terms.get(column, Fraction(0)) + sign * coefficient
         return Linear(terms, constant)
+
+
+def addends(node: ast.expr) -> list[tuple[ast.expr, int]]:
+    """The parts of a sum that is written out, with 1 or -1; a long one is too deep a tree to be walked recursively."""
+    parts: list[tuple[ast.expr, int]] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+        parts.append((node.right, 1 if isinstance(node.op, ast.Add) else -1))
+        node = node.left
+    return [(node, 1), *reversed(parts)]
 
 
 _RELATIONS: Mapping[type[ast.cmpop], Callable[..., bool]] = {

@@ -132,6 +132,8 @@ class _Compiler:
             yield
         except AlgebraError as error:
             self._complaints.append(f"{place}: {error}")
+        except RecursionError:
+            self._complaints.append(f"{place}: the expression is nested too deeply")
 
     def stop_at_complaints(self) -> None:
         if self._complaints:

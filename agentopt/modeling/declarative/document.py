@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -111,6 +111,7 @@ class Patch(_Part):
     removed: list[str] = []
 
 
+_Whole = TypeVar("_Whole", Document, Patch)
 _TYPES = ("int", "str", "float")
 _NAMED = ("sets", "parameters", "variables", "constraints")
 
@@ -133,20 +134,17 @@ def read_document(data: Json) -> Document:
     Raises:
         DocumentError: it is none; every place that is wrong has a line.
     """
-    try:
-        return Document.model_validate(data)
-    except ValidationError as error:
-        raise DocumentError(_places(error)) from None
+    return _read(Document, data)
 
 
 def read_patch(data: Json) -> Patch:
-    """The patch in JSON data.
+    """The patch in JSON data; raises as `read_document` does."""
+    return _read(Patch, data)
 
-    Raises:
-        DocumentError: it is none; every place that is wrong has a line.
-    """
+
+def _read(kind: type[_Whole], data: Json) -> _Whole:
     try:
-        return Patch.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         raise DocumentError(_places(error)) from None
 

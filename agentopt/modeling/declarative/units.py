@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from agentopt.modeling.declarative.algebra import AlgebraError, parse
+from agentopt.modeling.declarative.algebra import AlgebraError, addends, parse
 from agentopt.modeling.declarative.document import Data, Document, Variable
 
 Unit = Mapping[str, int]
@@ -83,7 +83,7 @@ class _Reader:
     def unit_of(self, expression: str) -> Unit | None:
         try:
             return self._unit(parse(expression))
-        except AlgebraError:  # said where the document is compiled
+        except (AlgebraError, RecursionError):  # said where the document is compiled
             return None
 
     def _unit(self, node: ast.expr) -> Unit | None:
@@ -96,19 +96,19 @@ class _Reader:
                 return _product(self._unit(left), self._unit(right), 1)
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 return _product(self._unit(left), self._unit(right), -1)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
-                return self._common([left, right], node)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._common([part for part, _ in addends(node)])
             case ast.Compare(left=left, comparators=others):
-                return self._common([left, *others], node)
+                return self._common([left, *others])
             case ast.IfExp(body=body, orelse=otherwise):
-                return self._common([body, otherwise], node)
+                return self._common([body, otherwise])
             case ast.Call(args=[ast.GeneratorExp(elt=body)]):
                 return self._unit(body)
             case ast.Call(func=ast.Name(id="min" | "max" | "abs"), args=arguments):
-                return self._common(arguments, node)
+                return self._common(arguments)
         return None
 
-    def _common(self, parts: list[ast.expr], whole: ast.expr) -> Unit | None:
+    def _common(self, parts: list[ast.expr]) -> Unit | None:
         known = [(part, unit) for part in parts if (unit := self._unit(part)) is not None]
         for part, unit in known[1:]:
             if unit != known[0][1]:

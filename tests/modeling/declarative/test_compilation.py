@@ -151,3 +151,14 @@ def test_a_coefficient_that_is_no_float_is_refused() -> None:
 def test_members_that_read_the_same_are_refused_as_names() -> None:
     sets = [{"name": "I", "members": [1, "1"]}]
     assert "two columns are called `x[1]`" in complaint(document([variable("x", "i in I")], sets=sets))
+
+
+def test_a_long_sum_that_is_written_out_is_read() -> None:
+    model = compiled(document([variable("x")], " + ".join(["x"] * 900)))
+    assert model.objective.coefficients == {"x": 900}
+
+
+def test_an_expression_that_is_nested_too_deeply_is_refused() -> None:
+    assert "constraint `r`: the expression is nested" in complaint(
+        document([variable("x")], constraints=[row("r", "-" * 900 + "x >= 1")])
+    )

@@ -55,6 +55,8 @@ def complaints(expression: str, *, unit: str | None = None) -> list[tuple[str, s
         "free + made <= free",
         "sum(3 for i in nothing) >= made",
         "broken ( ",
+        "-" * 900 + "made >= 1",
+        " + ".join(["made"] * 500) + " >= made",
     ],
 )
 def test_what_fits_or_is_not_known_raises_no_alarm(expression: str) -> None:
