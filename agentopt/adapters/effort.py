@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from agentopt.errors import UsageError
@@ -60,6 +60,4 @@ def effort_of(level: LevelName, pipeline: PipelineName | None, samples: int | No
     usual = max(3, len(effort.styles)) if pipeline == "consensus" else 1 if pipeline else len(effort.styles)
     count = usual if samples is None else samples
     styles = tuple(turns[i % len(turns)] for i in range(count))
-    return Effort(
-        styles=styles, is_compared=effort.is_compared, is_checked=effort.is_checked, is_retold=effort.is_retold
-    )
+    return replace(effort, styles=styles)

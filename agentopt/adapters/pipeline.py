@@ -7,16 +7,16 @@ comparison with the words. The label of a problem is never shown.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentopt.adapters.answer import Answer, is_same_value
+from agentopt.adapters.answer import Answer
 from agentopt.adapters.benchmarks import read_problems
 from agentopt.adapters.consensus import SameModel, same_optimum
 from agentopt.adapters.effort import Effort, LevelName, PipelineName, effort_of
+from agentopt.adapters.grading import grade
 from agentopt.adapters.labels import with_labels
 from agentopt.adapters.modeling import PRELOAD
 from agentopt.adapters.repairs import is_kept, wants_repair
@@ -37,7 +37,6 @@ from agentopt.adapters.steps import (
     write_draft,
 )
 from agentopt.errors import UsageError
-from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
 from agentopt.graph.node import Parameter, detach
 from agentopt.graph.tracing import trace
@@ -139,7 +138,7 @@ def pipeline_task(
         space=Space(parameters),
         instances=as_instances(rows, origin=f"{path}: problem", default_split=split),
         feedback=grade,
-        objective=load_prompt("modeling_pipeline_objective").fill(),
+        objective=_objective(plan),
         failure_score=0.0,
         target=1.0,
         reference={
@@ -156,6 +155,13 @@ def pipeline_task(
     )
 
 
+def _objective(plan: Plan) -> str:
+    """What the optimizer of the plan's parameters is told."""
+    if plan.to_json():
+        return load_prompt("modeling_plan_objective").fill(draft=ROUTES[plan.route].draft)
+    return load_prompt("modeling_pipeline_objective").fill()
+
+
 def _plan(settings: Mapping[str, Any]) -> Plan:
     try:
         return Plan(**settings)
@@ -166,7 +172,8 @@ def _plan(settings: Mapping[str, Any]) -> Plan:
 def _parameters(plan: Plan) -> dict[str, Parameter]:
     """The instructions that the plan's steps read."""
     effort = plan.effort
-    texts = {"instruction": (ROUTES[plan.route].instruction(), "says how to write the model, before each problem")}
+    route = ROUTES[plan.route]
+    texts = {"instruction": (route.instruction(), f"says how to write the {route.draft}, before each problem")}
     if "staged" in effort.styles:
         staged = load_prompt("modeling_staged")
         texts["understanding"] = (staged.fill("understanding"), "says how to read a problem, before it is modeled")
@@ -177,8 +184,6 @@ def _parameters(plan: Plan) -> dict[str, Parameter]:
     if effort.is_retold:
         judging = load_prompt("modeling_back_translation").fill("instruction")
         texts["judging"] = (judging, "says how to find contradictions between problem and described model")
-    if list(texts) == ["instruction"] and plan.route == "code":
-        texts["instruction"] = (texts["instruction"][0], "says how to write the program, before each problem")
     return {name: Parameter(text, name=name, doc=doc) for name, (text, doc) in texts.items()}
 
 
@@ -252,36 +257,3 @@ class _Solver:
         if self._plan.effort.is_retold:
             answer = contradict(self._texts["judging"], question, describe(answer, llm), answer, llm)
         return answer
-
-
-def grade(answer: Answer, fields: Mapping[str, Any]) -> Feedback:
-    """1 for the labelled answer, 0 for another, no score without a label; and what was found out.
-
-    The channel `answer` holds the answer and its samples as JSON, without the label: what a report is made of.
-    """
-    channels = {"answer": json.dumps(_answer_json(answer))}
-    if "answer" not in fields:
-        return Feedback(None, answer.text, objectives=answer.objectives, channels=channels)
-    is_right = is_labelled(answer.status, answer.value, fields) and answer.verdict != "refuted"
-    said = "The right answer." if is_right else "Not the right answer of the problem."
-    return Feedback(float(is_right), f"{said}\n{answer.text}", objectives=answer.objectives, channels=channels)
-
-
-def is_labelled(status: str, value: float | None, fields: Mapping[str, Any]) -> bool:
-    """Whether an answer is the label's, or one of its `answer_set`; infeasible and unbounded are a null label's."""
-    if fields["answer"] is None:
-        return status in ("infeasible", "unbounded")
-    labels = [fields["answer"], *(fields.get("answer_set") or ())]
-    return status == "optimal" and any(is_same_value(value, label) for label in labels)
-
-
-def _answer_json(answer: Answer) -> dict[str, Any]:
-    return {
-        "status": answer.status,
-        "value": answer.value,
-        "verdict": answer.verdict,
-        "is_accepted": answer.is_accepted,
-        "votes": answer.votes,
-        "samples": [[sample.status, sample.value] for sample in answer.samples],
-        "findings": [finding.text for finding in answer.findings],
-    }

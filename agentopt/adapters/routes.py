@@ -41,6 +41,7 @@ class Route:
     """How models are written down.
 
     Args:
+        draft: what a draft is called.
         instruction: the text to begin with that says how; a parameter of the pipeline.
         write: `write(instruction, question, notes, llm)` gives a first draft.
         repair: `repair(instruction, question, draft, problem, llm)` gives another one, or the same again.
@@ -48,6 +49,7 @@ class Route:
         compare: findings about a draft whose model was solved, from the problem's words alone.
     """
 
+    draft: str
     instruction: Callable[[], str]
     write: Callable[[str, str, str, LLM], str]
     repair: Callable[[str, str, str, str, LLM], str]
@@ -150,6 +152,7 @@ def _numbers_of(document: Document) -> list[float]:
 
 ROUTES: Mapping[RouteName, Route] = {
     "code": Route(
+        draft="program",
         instruction=lambda: load_prompt("modeling_pipeline").fill("instruction"),
         write=_write_program,
         repair=_repair_program,
@@ -157,6 +160,7 @@ ROUTES: Mapping[RouteName, Route] = {
         compare=_compare_program,
     ),
     "declarative": Route(
+        draft="document",
         instruction=lambda: load_prompt("modeling_declarative").fill("instruction"),
         write=_write_document,
         repair=_repair_document,

@@ -13,7 +13,7 @@ from typing import Any
 
 from agentopt.adapters.answer import RELATIVE_TOLERANCE
 from agentopt.adapters.consensus import same_value
-from agentopt.adapters.pipeline import is_labelled
+from agentopt.adapters.grading import is_labelled
 from agentopt.events import Evaluated
 from agentopt.instance import Instance
 
@@ -100,7 +100,7 @@ class Scores:
     @property
     def cost_per_problem(self) -> dict[str, float]:
         """Mean cost, by resource."""
-        names = dict.fromkeys(name for p in self.problems for name in p.cost)  # empty where there are no problems
+        names = dict.fromkeys(name for p in self.problems for name in p.cost)
         return {name: sum(p.cost.get(name, 0.0) for p in self.problems) / len(self.problems) for name in names}
 
     def by_type(self) -> dict[str, Scores]:
@@ -129,7 +129,7 @@ def scores_of(instances: Sequence[Instance], events: Iterable[Evaluated], candid
 
 def _score(instance: Instance, event: Evaluated) -> ProblemScore:
     fields = instance.fields
-    is_labelled_problem = "answer" in fields
+    has_label = "answer" in fields
     score = event.score if isinstance(event.score, (int, float)) else None
     common: dict[str, Any] = {
         "id": instance.id,
@@ -140,16 +140,16 @@ def _score(instance: Instance, event: Evaluated) -> ProblemScore:
     }
     said = (event.feedback.get("channels") or {}).get("answer")
     if event.status != "ok" or said is None:
-        is_right = False if event.status == "failed" and is_labelled_problem else None
+        is_right = False if event.status == "failed" and has_label else None
         return ProblemScore(**common, is_right=is_right, status=event.status)
     answer = json.loads(said)
     samples = [tuple(sample) for sample in answer["samples"]] or [(answer["status"], answer["value"])]
-    right = tuple(is_labelled(s, v, fields) for s, v in samples) if is_labelled_problem else ()
+    right = tuple(is_labelled(s, v, fields) for s, v in samples) if has_label else ()
     said_by = [sum(same_value(s, other) for other in samples) if s[0] != "no_program" else 0 for s in samples]
     most = said_by.index(max(said_by))
     return ProblemScore(
         **common,
-        is_right=score == 1.0 if is_labelled_problem else None,
+        is_right=score == 1.0 if has_label else None,
         status=answer["status"],
         value=answer["value"],
         verdict=answer["verdict"],

@@ -9,15 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from agentopt.modeling.declarative.algebra import (
-    AlgebraError,
-    Domain,
-    Evaluator,
-    Key,
-    Linear,
-    parse,
-    parse_domain,
-)
+from agentopt.modeling.declarative.algebra import AlgebraError, Domain, Key, Linear, parse, parse_domain
 from agentopt.modeling.declarative.document import (
     Constraint,
     Data,
@@ -27,6 +19,7 @@ from agentopt.modeling.declarative.document import (
     Values,
     Variable,
 )
+from agentopt.modeling.declarative.evaluation import Evaluator
 from agentopt.modeling.model import INFINITY, Column, Model, Objective, Row
 
 MOST_COLUMNS = 20_000
