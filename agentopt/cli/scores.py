@@ -14,7 +14,8 @@ _MOST_SUSPECTS = 20
 
 def print_scores(scores: Scores) -> None:
     """Prints rates by problem type, the cost, and the labels that an accepted answer contradicts."""
-    rates = list(scores.rates)
+    votes = {name: rate for name, rate in scores.rates.items() if "@" in name}
+    rates = [name for name in scores.rates if name not in votes]
     table = Table("type", box=box.SIMPLE)
     for name in ("n", *rates):
         table.add_column(name, justify="right", no_wrap=True)
@@ -25,6 +26,8 @@ def print_scores(scores: Scores) -> None:
         table.add_section()
         table.add_row("all", *_cells(scores, rates))
     console.print(table)
+    if votes:
+        console.print(", ".join(f"{name} {_percent(rate)}" for name, rate in votes.items()), markup=False)
     cost = ", ".join(f"{name} {amount:.4g}" for name, amount in scores.cost_per_problem.items())
     console.print(f"cost per problem: {cost}", markup=False)
     if scores.suspects:
@@ -36,8 +39,12 @@ def print_scores(scores: Scores) -> None:
 
 
 def _cells(scores: Scores, rates: list[str]) -> list[str]:
-    found = {name: "-" if rate is None else f"{100 * rate:.1f}%" for name, rate in scores.rates.items()}
-    return [str(len(scores.problems)), *(found.get(name, "-") for name in rates)]
+    found = scores.rates
+    return [str(len(scores.problems)), *(_percent(found[name]) for name in rates)]
+
+
+def _percent(rate: float | None) -> str:
+    return "-" if rate is None else f"{100 * rate:.1f}%"
 
 
 def _suspect(problem: ProblemScore) -> str:
