@@ -24,7 +24,10 @@ from agentopt.modeling.declarative.units import unit_complaints
 from agentopt.modeling.evidence.numbers import number_findings
 from agentopt.modeling.evidence.provenance import provenance_findings
 from agentopt.prompts import load_prompt
+from agentopt.replay import replay
 from agentopt.sandbox.local import LocalSandbox
+from agentopt.store.sqlite import Store
+from agentopt.store.tracefile import write_trace
 from tests.modeling.declarative.documents import data, document, row, variable
 
 QUESTION = (
@@ -331,6 +334,22 @@ def test_a_record_finds_the_plan_again(tmp_path: Path) -> None:
     again = task_of_record(made.reference)
     assert again.reference == made.reference
     assert again.space.values() == made.space.values()
+
+
+def test_a_run_with_every_check_is_replayed_event_for_event(tmp_path: Path) -> None:
+    path = tmp_path / "problem.jsonl"
+    path.write_text(json.dumps({"id": "p", "question": QUESTION, "answer": OPTIMUM}) + "\n")
+    reply = rigorous(RIGHT)
+    result = ao.optimize(
+        pipeline_task(path, split="train", level="rigorous", samples=2),
+        optimizer="measure",
+        llm=ScriptedLLM([lambda request: reply(request.messages[-1].content)] * 40),
+        sandbox=Solved.sandbox,
+        out=tmp_path,
+    )
+    with Store(tmp_path / "agentopt.sqlite") as store:
+        write_trace(tmp_path / "run.jsonl", store.events(result.run))
+    assert replay(tmp_path / "run.jsonl").is_same
 
 
 def test_the_usual_plan_leaves_the_reference_as_it_was(tmp_path: Path) -> None:
