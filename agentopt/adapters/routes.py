@@ -26,8 +26,8 @@ from agentopt.modeling.declarative.document import (
     read_patch,
 )
 from agentopt.modeling.declarative.units import unit_complaints
+from agentopt.modeling.evidence.coverage import literals_in, number_findings
 from agentopt.modeling.evidence.finding import Finding
-from agentopt.modeling.evidence.numbers import literals_in, number_findings
 from agentopt.modeling.evidence.provenance import provenance_findings
 from agentopt.prompts import load_prompt
 from agentopt.sandbox.base import Sandbox

@@ -21,7 +21,7 @@ from agentopt.modeling import solve
 from agentopt.modeling.declarative.compilation import compile_document
 from agentopt.modeling.declarative.document import read_document
 from agentopt.modeling.declarative.units import unit_complaints
-from agentopt.modeling.evidence.numbers import number_findings
+from agentopt.modeling.evidence.coverage import number_findings
 from agentopt.modeling.evidence.provenance import provenance_findings
 from agentopt.prompts import load_prompt
 from agentopt.replay import replay

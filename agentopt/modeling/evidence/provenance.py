@@ -6,7 +6,7 @@ import re
 
 from agentopt.modeling.declarative.document import Document
 from agentopt.modeling.evidence.finding import Finding
-from agentopt.modeling.evidence.numbers import numbers_in
+from agentopt.modeling.evidence.numerals import numbers_in
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(*#-])|\n+")
 
