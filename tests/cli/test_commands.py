@@ -174,6 +174,22 @@ def test_run_of_a_users_own_problems_prints_the_rates(agentopt: Agentopt, tmp_pa
         assert rate in done.words
 
 
+def test_run_of_benchmark_problems_prints_a_table_and_the_label_suspects(agentopt: Agentopt, tmp_path: Path) -> None:
+    program = "import highspy\nh = highspy.Highs()\nx = h.addVariable(ub=4, name='x')\nh.maximize(3 * x)\n"
+    rows = [{"Question": "How much?", "Answer": answer, "Type": "easy_lp", "id": i} for i, answer in enumerate("56")]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "labels.jsonl").write_text('{"id": "0", "answer": 12, "provenance": "by hand"}\n')
+    (tmp_path / "replies.jsonl").write_text((json.dumps(program) + "\n") * 4)
+    arguments = ("run", "modeling", "--instances", "p.jsonl", "--labels", "labels.jsonl", "--format", "mamo")
+    done = agentopt(*arguments, "--llm", "scripted:replies.jsonl")
+    assert "easy_lp" in done.words
+    assert "label suspects (1)" in done.words
+    assert "1: answer 12 (certified), label 6" in done.words
+    data = agentopt(*arguments, "--pipeline", "direct", "--samples", "2", "--llm", "scripted:replies.jsonl", "--json")
+    assert data.json["scores"]["rates"]["majority@2"] == 0.5
+    assert data.json["scores"]["label_suspects"] == ["1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -189,6 +205,7 @@ def test_run_of_a_users_own_problems_prints_the_rates(agentopt: Agentopt, tmp_pa
         (("run", "branin", "--instances", "x.jsonl"), "--instances goes with `agentopt run modeling`"),
         (("run", "branin", "--examples", "x.jsonl"), "--examples goes with `agentopt run prompt`"),
         (("run", "modeling", "--instances", "gone.jsonl"), "cannot read `gone.jsonl`"),
+        (("run", "modeling", "--instances", "gone.jsonl", "--route", "tree"), "no route `tree`"),
         (("run", "branin", "--proposer", "perturb", "--evaluations", "-3"), "budget `evaluations` is -3"),
         (("run", "ticket_triage", "--llm-calls", "5", "--llm", "manual:answers"), "budget `llm_calls` is 5"),
         (("inspect", "nosuch"), "no run `nosuch`"),
