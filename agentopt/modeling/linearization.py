@@ -12,10 +12,12 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from agentopt.modeling.exact import exact
 from agentopt.modeling.model import Column, Model, Products, Row, SpecialOrderedSet
 
+Bounds = tuple[Fraction | None, Fraction | None]
 _DIGITS = (15, 12, 9, 6, 3, 1)  # roundings of a big-M that are tried until the row is exact in decimals
 
 
@@ -66,6 +68,43 @@ def linearized(model: Model) -> Linearization:
     return Linearization(original=model, model=made, changes=tuple(draft.changes), kept=tuple(draft.kept))
 
 
+def implied_bounds(model: Model, *, passes: int = 3) -> dict[str, Bounds]:
+    """Least and largest value of every column that its bounds and the linear rows allow, `None` where there is none.
+
+    Rows are read one at a time, `passes` times over, so what only several rows together imply is not found.
+    """
+    ranges = {column.name: _range(column) for column in model.columns}
+    rows = [row for row in model.rows if row.indicator is None and not row.quadratic]
+    terms = [{name: exact(value) for name, value in row.coefficients.items() if value} for row in rows]
+    for _ in range(passes):
+        before = dict(ranges)
+        for row, own in zip(rows, terms):
+            if not math.isinf(row.upper):
+                _tighten(ranges, own, exact(row.upper))
+            if not math.isinf(row.lower):
+                _tighten(ranges, {name: -value for name, value in own.items()}, -exact(row.lower))
+        if ranges == before:
+            break
+    return ranges
+
+
+def _tighten(ranges: dict[str, Bounds], terms: Mapping[str, Fraction], right: Fraction) -> None:
+    """Cuts the ranges to what `terms <= right` allows for each column, the others at their least."""
+    least = {name: ranges[name][0 if value > 0 else 1] for name, value in terms.items()}
+    unbounded = [name for name, bound in least.items() if bound is None]
+    if len(unbounded) > 1:
+        return
+    total = sum((terms[name] * bound for name, bound in least.items() if bound is not None), Fraction(0))
+    for name in unbounded or terms:
+        bound = least[name]
+        limit = (right - (total if bound is None else total - terms[name] * bound)) / terms[name]
+        lower, upper = ranges[name]
+        if terms[name] > 0 and (upper is None or limit < upper):
+            ranges[name] = (lower, limit)
+        if terms[name] < 0 and (lower is None or limit > lower):
+            ranges[name] = (limit, upper)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Replaced:
     """Products: those that became terms of columns, and those that stay."""
@@ -85,6 +124,18 @@ class _Draft:
     products: dict[tuple[str, str], str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+
+    @cached_property
+    def implied(self) -> Mapping[str, Bounds]:
+        """Bounds that the rows of the original imply; only asked for where a column has none of its own."""
+        return implied_bounds(self.original)
+
+    def range_of(self, name: str) -> Bounds:
+        """Least and largest value of a column in any feasible point, 0 included if it is semicontinuous."""
+        lower, upper = _range(self.columns[name])
+        if (lower is None or upper is None) and name in self.original.column_index:
+            return self.implied[name]
+        return lower, upper
 
     def __post_init__(self) -> None:
         self.columns = {column.name: column for column in self.original.columns}
@@ -120,7 +171,7 @@ class _Draft:
         """A column that equals the product in every feasible point."""
         first, second = sorted(pair, key=lambda name: not self.columns[name].is_binary)
         binary, factor = self.columns[first], self.columns[second]
-        lower, upper = _range(factor)
+        lower, upper = self.range_of(second)
         if not binary.is_binary or lower is None or upper is None:
             return None
         if first == second:
@@ -197,7 +248,7 @@ def _add_set(draft: _Draft, ordered: SpecialOrderedSet) -> None:
     if len(members) <= ordered.type:
         draft.changes.append(f"set {ordered.name}: says nothing about {len(members)} columns")
         return
-    if any(None in _range(draft.columns[name]) for name in members):
+    if any(None in draft.range_of(name) for name in members):
         draft.sets.append(ordered)
         draft.kept.append(f"set {ordered.name}: a member has no finite bounds")
         return
@@ -222,7 +273,7 @@ def _add_set(draft: _Draft, ordered: SpecialOrderedSet) -> None:
 
 def _link(draft: _Draft, where: str, column: Column, binaries: list[str]) -> None:
     """The column is 0 unless one of the binaries is 1."""
-    lower, upper = _range(column)
+    lower, upper = draft.range_of(column.name)
     for word, bound, limits in (("most", upper, (-math.inf, 0.0)), ("least", lower, (0.0, math.inf))):
         assert bound is not None
         if bound != 0:
@@ -237,7 +288,7 @@ def _largest(draft: _Draft, coefficients: Mapping[str, float]) -> Fraction | Non
     for name, coefficient in coefficients.items():
         if coefficient == 0:
             continue
-        lower, upper = _range(draft.columns[name])
+        lower, upper = draft.range_of(name)
         bound = upper if coefficient > 0 else lower
         if bound is None:
             return None
@@ -245,7 +296,7 @@ def _largest(draft: _Draft, coefficients: Mapping[str, float]) -> Fraction | Non
     return total
 
 
-def _range(column: Column) -> tuple[Fraction | None, Fraction | None]:
+def _range(column: Column) -> Bounds:
     """Bounds of a column, 0 included if it is semicontinuous; `None` = no bound."""
     lower, upper = column.lower, column.upper
     if column.is_semi:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentopt.modeling.exact import exact
-from agentopt.modeling.linearization import linearized
+from agentopt.modeling.linearization import implied_bounds, linearized
 from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, SpecialOrderedSet
 from agentopt.modeling.solvers.highs import solve
 
@@ -97,6 +97,28 @@ def test_an_indicator_row_without_bounds_is_kept_and_said() -> None:
 
     assert linear.model == model
     assert linear.kept == ("row r: no finite bound on its activity, so no big-M for its upper side",)
+
+
+def test_bounds_that_a_row_implies_give_the_big_m() -> None:
+    row = Row(name="r", upper=1.0, coefficients={"x": 1.0}, indicator=Indicator(column="z"))
+    implying = Row(name="s", upper=5.0, coefficients={"x": 2.0, "z": 1.0})
+
+    model = Model(columns=(Column(name="x"), BINARY), rows=(row, implying))
+
+    assert linearized(model).model.rows[0] == Row(name="r", upper=2.5, coefficients={"x": 1.0, "z": 1.5})
+
+
+def test_implied_bounds_are_those_of_each_row_in_turn() -> None:
+    rows = (
+        Row(name="a", lower=1.0, upper=1.0, coefficients={"x": 1.0, "y": -2.0}),
+        Row(name="b", upper=3.0, coefficients={"y": 1.0}),
+        Row(name="c", lower=0.0, coefficients={"free": 1.0, "x": 1.0, "y": 1.0}),
+    )
+    columns = (Column(name="x"), Column(name="y", lower=-math.inf), Column(name="free", lower=-math.inf))
+
+    found = implied_bounds(Model(columns=columns, rows=rows))
+
+    assert found == {"x": (0, 7), "y": (Fraction(-1, 2), 3), "free": (-10, None)}
 
 
 @pytest.mark.parametrize("kind", [1, 2])

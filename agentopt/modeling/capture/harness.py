@@ -19,7 +19,8 @@ from typing import Any
 
 from agentopt.canonical import Json, to_jsonable
 from agentopt.modeling.capture import highspy_dialect
-from agentopt.modeling.capture.recorder import CannotCapture, Recorder
+from agentopt.modeling.capture.gurobi import dialect as gurobi_dialect
+from agentopt.modeling.capture.recorder import CannotCapture, ModulePatch, Patch, Recorder
 
 FILENAME = "<candidate>"
 
@@ -105,9 +106,11 @@ def _why_no_model(module: ModuleType) -> str:
 @contextlib.contextmanager
 def _watched(source: str, recorder: Recorder) -> Iterator[None]:
     """Solve calls are recorded inside; a library that the source does not mention is not loaded."""
-    patches = []
+    patches: list[Patch | ModulePatch] = []
     if "highspy" in source:
         patches += highspy_dialect.watch(recorder)
+    if "gurobipy" in source:
+        patches += gurobi_dialect.watch(recorder)
     if "scipy" in source:
         from agentopt.modeling.capture import scipy_dialect
 

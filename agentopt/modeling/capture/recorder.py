@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from agentopt.modeling.model import Model
@@ -88,4 +88,26 @@ def replace_attribute(owner: Any, name: str, replacement: Any) -> Patch:
     """Puts `replacement` at `owner.name`."""
     patch = Patch(owner=owner, name=name, original=getattr(owner, name))
     setattr(owner, name, replacement)
+    return patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModulePatch:
+    """A module that stands under a name in `sys.modules`, with what was there before."""
+
+    name: str
+    original: ModuleType | None
+
+    def undo(self) -> None:
+        """Puts back what was there."""
+        if self.original is None:
+            sys.modules.pop(self.name, None)
+        else:
+            sys.modules[self.name] = self.original
+
+
+def install_module(name: str, module: ModuleType) -> ModulePatch:
+    """Makes `import name` find `module`."""
+    patch = ModulePatch(name=name, original=sys.modules.get(name))
+    sys.modules[name] = module
     return patch

@@ -231,6 +231,15 @@ h.run()
     )
 
 
+def test_a_quadratic_objective_is_captured() -> None:
+    program = (
+        "import highspy, numpy as np\nh = highspy.Highs()\nx = h.addVariable(lb=-1, ub=1, name='x')\n"
+        "h.passHessian(1, 1, 1, np.array([0]), np.array([0]), np.array([2.0]))\nh.run()"
+    )
+
+    assert last_model(capture(program)).objective.quadratic == {("x", "x"): 1.0}
+
+
 def test_the_model_counts_although_the_program_fails_afterwards() -> None:
     result = capture(HIGHSPY + "\nprint(1 / 0)\n")
 
@@ -299,11 +308,6 @@ def test_a_program_may_end_itself(ending: str, kind: str) -> None:
     ("program", "call"),
     [
         (
-            "import highspy, numpy as np\nh = highspy.Highs()\nx = h.addVariable(lb=-1, ub=1)\n"
-            "h.passHessian(1, 1, 1, np.array([0]), np.array([0]), np.array([2.0]))\nh.run()",
-            "passHessian",
-        ),
-        (
             "import highspy\nh = highspy.Highs()\nh.addVariable(ub=1)\n"
             "h.setOptionValue('solve_relaxation', True)\nh.run()",
             "solve_relaxation",
@@ -313,7 +317,7 @@ def test_a_program_may_end_itself(ending: str, kind: str) -> None:
         ("from scipy.optimize import linprog\nimport warnings\nwarnings.simplefilter('ignore')\n"
          "linprog([1], bounds=(0, 2), integrality=1, method='highs-ds')", "integrality"),
     ],
-    ids=["quadratic", "relaxation", "nonlinear", "assignment", "ignored integrality"],
+    ids=["relaxation", "nonlinear", "assignment", "ignored integrality"],
 )  # fmt: skip
 def test_what_cannot_be_captured_exactly_is_an_error_that_names_the_call(program: str, call: str) -> None:
     error = capture(program)["error"]
