@@ -47,7 +47,7 @@ def watch(recorder: Recorder) -> list[Patch]:
     return patches
 
 
-def is_highs(value: object) -> bool:
+def is_model(value: object) -> bool:
     """`value` is a `highspy.Highs`, asked without importing highspy."""
     highspy = sys.modules.get("highspy")
     return highspy is not None and isinstance(value, highspy.highs._Highs)

@@ -42,17 +42,17 @@ class Recorder:
     renumbered: list[object] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def record(self, build: Callable[[], Model]) -> None:
-        """Keeps what `build` gives; what it refuses is kept as words, and the program goes on."""
+    def record(self, build: Callable[[], Model]) -> Model | None:
+        """Keeps and returns what `build` gives; what it refuses is kept as words, and the program goes on."""
         try:
             model = build()
         except CannotCapture as error:
             self.refused.append(str(error))
-            return
-        if self.models and self.models[-1] == model:
-            return
-        self.solves += 1
-        self.models = [*self.models, model][-_MOST_MODELS:]
+            return None
+        if not self.models or self.models[-1] != model:
+            self.solves += 1
+            self.models = [*self.models, model][-_MOST_MODELS:]
+        return model
 
     def variables(self, owner: object) -> list[Mapping[str, Any]]:
         """Variables of the program's frames that are running, innermost first, then its global ones.

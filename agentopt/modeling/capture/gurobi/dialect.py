@@ -6,7 +6,7 @@ not the gurobipy package. What it cannot express raises an error that names the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -17,9 +17,11 @@ from agentopt.modeling.capture.gurobi.attributes import GurobiError
 from agentopt.modeling.capture.gurobi.constants import GRB
 from agentopt.modeling.capture.gurobi.constraints import SOS, Column, Constr, Env
 from agentopt.modeling.capture.gurobi.containers import multidict, tupledict, tuplelist
+from agentopt.modeling.capture.gurobi.export import captured
 from agentopt.modeling.capture.gurobi.expressions import GenExpr, LinExpr, QuadExpr, TempConstr, Var, quicksum
 from agentopt.modeling.capture.gurobi.matrix import MatrixExpr
-from agentopt.modeling.capture.recorder import ModulePatch, Recorder, install_module
+from agentopt.modeling.capture.recorder import CannotCapture, ModulePatch, Recorder, install_module
+from agentopt.modeling.model import Model
 from agentopt.modeling.solvers.highs_model import read_model
 
 Built = TypeVar("Built", bound=dialect_model.Model)
@@ -36,21 +38,35 @@ def is_model(value: object) -> bool:
     return isinstance(value, dialect_model.Model)
 
 
+def model_of(made: dialect_model.Model, namespaces: Sequence[Mapping[str, Any]]) -> Model:
+    """The model that `made` holds; see `captured`.
+
+    Raises:
+        CannotCapture: a number in it is none.
+    """
+    try:
+        return captured(made, namespaces)
+    except GurobiError as error:
+        raise CannotCapture(f"gurobipy: {error}") from error
+
+
 def module(recorder: Recorder) -> ModuleType:
     """A fresh `gurobipy`."""
 
-    class Model(dialect_model.Model):
+    class RecordedModel(dialect_model.Model):
         """A model whose `optimize` records it."""
 
         _recorder = recorder
 
-    def read(path: str, env: Env | None = None) -> Model:
+    RecordedModel.__name__ = RecordedModel.__qualname__ = "Model"
+
+    def read(path: str, env: Env | None = None) -> RecordedModel:
         """The model in an LP or MPS file."""
-        return _read(Model("", env), path)
+        return _read(RecordedModel("", env), path)
 
     made = ModuleType("gurobipy")
     names: dict[str, Any] = {
-        "GRB": GRB, "Model": Model, "Env": Env, "GurobiError": GurobiError, "Var": Var, "MVar": MatrixExpr,
+        "GRB": GRB, "Model": RecordedModel, "Env": Env, "GurobiError": GurobiError, "Var": Var, "MVar": MatrixExpr,
         "MLinExpr": MatrixExpr, "Constr": Constr, "QConstr": Constr, "GenConstr": Constr, "MConstr": MatrixExpr,
         "SOS": SOS, "LinExpr": LinExpr, "QuadExpr": QuadExpr, "TempConstr": TempConstr, "GenExpr": GenExpr,
         "Column": Column, "quicksum": quicksum, "multidict": multidict, "tupledict": tupledict,
