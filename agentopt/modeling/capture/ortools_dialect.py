@@ -1,4 +1,4 @@
-"""Programs that build their model with OR-Tools' `pywraplp`, or its rewrite in `linear_solver.python`.
+"""Programs that build their model with OR-Tools' `pywraplp`; its rewrite `model_builder` is not captured.
 
 OR-Tools and highspy cannot share a process, so the program's own solve goes on, for a limited time.
 """

@@ -10,7 +10,7 @@ from agentopt.modeling.capture.gurobi.attributes import Attributed, GurobiError
 from agentopt.modeling.capture.gurobi.expressions import LinExpr, TempConstr, Var
 
 if TYPE_CHECKING:
-    from agentopt.modeling.capture.gurobi.model import Model
+    from agentopt.modeling.capture.gurobi.building import Building
 
 
 class Constr(Attributed):
@@ -25,7 +25,7 @@ class Constr(Attributed):
         "QCRHS": "RHS", "QCSense": "Sense", "QCName": "ConstrName", "GenConstrName": "ConstrName"
     }  # fmt: skip
 
-    def __init__(self, model: Model, comparison: TempConstr, name: str) -> None:
+    def __init__(self, model: Building, comparison: TempConstr, name: str) -> None:
         left, sense = comparison.left, comparison.sense
         lower, upper = comparison.right if sense == "range" else (-left._constant, -left._constant)
         if sense == "range":

@@ -65,6 +65,8 @@ def captured(model: Model, namespaces: Sequence[Mapping[str, Any]]) -> CapturedM
         )
     except UsageError as error:
         raise GurobiError(str(error)) from error
+    except KeyError as error:
+        raise GurobiError(f"`{error.args[0].VarName}` belongs to another model, or was removed") from error
     return _with_cut_bounds(made, model, name_of) if model._extremes else made
 
 

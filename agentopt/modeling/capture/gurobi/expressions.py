@@ -11,7 +11,7 @@ from agentopt.modeling.capture.gurobi.attributes import Attributed, GurobiError,
 from agentopt.modeling.capture.gurobi.constants import VARIABLE_TYPES
 
 if TYPE_CHECKING:
-    from agentopt.modeling.capture.gurobi.model import Model
+    from agentopt.modeling.capture.gurobi.building import Building
 
 
 def is_number(value: object) -> bool:
@@ -99,7 +99,7 @@ class Var(Algebra, Attributed):
     }  # fmt: skip
     READABLE = ("X", "Xn", "RC", "index", "IISLB", "IISUB", "ScenNX")
 
-    def __init__(self, model: Model, index: int, fields: Mapping[str, Any]) -> None:
+    def __init__(self, model: Building, index: int, fields: Mapping[str, Any]) -> None:
         self.__dict__.update(_model=model, _index=index, _x=None, _rc=None, _iis=(0, 0), **fields)
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -334,7 +334,7 @@ def compared(left: Any, sense: str, right: Any) -> Any:
 def refused(where: LinExpr, message: str) -> Unsupported:
     """The error for something that cannot be expressed, noted in the model whose variables take part."""
     for variable in (*where._linear, *(variable for pair in where._products for variable in pair)):
-        model: Model = variable._model
+        model: Building = variable._model
         return model._refuse(message)
     return Unsupported(message)
 

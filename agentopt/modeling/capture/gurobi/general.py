@@ -15,10 +15,10 @@ from agentopt.modeling.capture.gurobi.constants import GRB
 from agentopt.modeling.capture.gurobi.expressions import GenExpr, LinExpr, TempConstr, Var, expression, quicksum
 
 if TYPE_CHECKING:
-    from agentopt.modeling.capture.gurobi.model import Model
+    from agentopt.modeling.capture.gurobi.building import Building
 
 
-def add_general(model: Model, result: Any, general: GenExpr, name: str) -> list[Any]:
+def add_general(model: Building, result: Any, general: GenExpr, name: str) -> list[Any]:
     """Adds `result == general` to `model`, and returns the rows that say so."""
     operands = [_as_variable(model, operand) for operand in general.operands]
     target = _as_variable(model, result)
@@ -33,7 +33,7 @@ def add_general(model: Model, result: Any, general: GenExpr, name: str) -> list[
     return _add_extreme(model, target, operands, "min" if general.kind == "min" else "max", name)
 
 
-def add_piecewise(model: Model, x: Var, y: Any, points: Sequence[tuple[float, float]], name: str) -> list[Any]:
+def add_piecewise(model: Building, x: Var, y: Any, points: Sequence[tuple[float, float]], name: str) -> list[Any]:
     """Adds `y = f(x)` for the function through `points`, its first and last pieces going on to the bounds of `x`."""
     places = [place for place, _ in points]
     if len(points) < 2 or places != sorted(places):
@@ -49,7 +49,7 @@ def add_piecewise(model: Model, x: Var, y: Any, points: Sequence[tuple[float, fl
     ]
 
 
-def _add_logic(model: Model, result: LinExpr, operands: list[LinExpr], kind: str, name: str) -> list[Any]:
+def _add_logic(model: Building, result: LinExpr, operands: list[LinExpr], kind: str, name: str) -> list[Any]:
     for operand in (result, *operands):
         for variable in operand._linear:
             if variable.VType != GRB.BINARY:
@@ -63,7 +63,7 @@ def _add_logic(model: Model, result: LinExpr, operands: list[LinExpr], kind: str
     return [*rows, model._add_row(TempConstr(last * sign, "<"), f"{name} all")]
 
 
-def _add_extreme(model: Model, result: LinExpr, operands: list[LinExpr], kind: str, name: str) -> list[Any]:
+def _add_extreme(model: Building, result: LinExpr, operands: list[LinExpr], kind: str, name: str) -> list[Any]:
     """The largest (`max`) or smallest operand: on one side of all, and on the other side of a chosen one."""
     sign = 1.0 if kind == "max" else -1.0
     if len(result._linear) == 1 and not result._constant and next(iter(result._linear.values())) == 1.0:
@@ -78,7 +78,7 @@ def _add_extreme(model: Model, result: LinExpr, operands: list[LinExpr], kind: s
     return rows
 
 
-def _as_variable(model: Model, value: Any) -> LinExpr:
+def _as_variable(model: Building, value: Any) -> LinExpr:
     """`value` as a linear expression; what is quadratic gets a variable that equals it."""
     operand = expression(value)
     if not operand._products:
@@ -88,7 +88,7 @@ def _as_variable(model: Model, value: Any) -> LinExpr:
     return expression(variable)
 
 
-def _extended(model: Model, x: Var, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _extended(model: Building, x: Var, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """`points` with the outer pieces drawn to the bounds of `x`."""
     for place, neighbour, bound in ((0, 1, x.LB), (-1, -2, x.UB)):
         (end, value), (inner, inner_value) = points[place], points[neighbour]
