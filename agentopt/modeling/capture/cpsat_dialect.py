@@ -6,12 +6,11 @@ Constraints that are not sums, such as `AddNoOverlap` or `AddCircuit`, are refus
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, unique_names
 
 _NO_BOUND = 2**62  # CP-SAT writes the ends of 64-bit numbers for a side without bound
@@ -36,8 +35,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `CpModel`."""
-    cp_model = sys.modules.get("ortools.sat.python.cp_model")
-    return cp_model is not None and isinstance(value, cp_model.CpModel)
+    return is_instance(value, "ortools.sat.python.cp_model", "CpModel")
 
 
 def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001

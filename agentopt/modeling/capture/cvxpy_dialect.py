@@ -7,13 +7,13 @@ that CVXPY adds for functions such as `abs` or `maximum`.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.matrices import products_of, rows_of
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, Model, Objective, Row, unique_names
 
 
@@ -35,8 +35,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `cvxpy.Problem`."""
-    cvxpy = sys.modules.get("cvxpy")
-    return cvxpy is not None and isinstance(value, cvxpy.Problem)
+    return is_instance(value, "cvxpy", "Problem")
 
 
 def model_of(problem: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001
@@ -62,7 +61,7 @@ def model_of(problem: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  #
             coefficients={name: sign * float(value) for name, value in zip(names, cost) if value},
             constant=sign
             * float(np.asarray(data["param_prob"].apply_parameters()[1]).ravel()[0]),  # (cost, constant, …)
-            quadratic=_products(data.get("P"), names, sign),
+            quadratic=products_of(data.get("P"), names, sign),
         ),
     )
 
@@ -86,42 +85,19 @@ def _columns(data: Mapping[str, Any], names: Sequence[str]) -> tuple[Column, ...
 
 def _rows(data: Mapping[str, Any], names: Sequence[str]) -> tuple[Row, ...]:
     """Equations first, then inequalities, in the order of CVXPY's matrices."""
-    equal, most = ("A", "b"), ("F", "G")
     if "F" in data:
-        blocks = [(data[equal[0]], data[equal[1]], True), (data[most[0]], data[most[1]], False)]
+        blocks = [(data["A"], data["b"], True), (data["F"], data["G"], False)]
     else:
         count = data["dims"].zero
         matrix, right = data["A"].tocsr(), np.asarray(data["b"], dtype=float)
         blocks = [(matrix[:count], right[:count], True), (matrix[count:], right[count:], False)]
-    rows = []
-    for matrix, right, is_equation in blocks:
-        if matrix is None or not matrix.shape[0]:
-            continue
-        sparse = matrix.tocsr()
-        for place, bound in enumerate(np.asarray(right, dtype=float).ravel()):
-            entries = range(sparse.indptr[place], sparse.indptr[place + 1])
-            terms = {names[sparse.indices[k]]: float(sparse.data[k]) for k in entries if sparse.data[k]}
-            rows.append(
-                Row(
-                    name=f"{'equal' if is_equation else 'most'}[{place}]",
-                    lower=float(bound) if is_equation else -math.inf,
-                    upper=float(bound),
-                    coefficients=terms,
-                )
-            )
+    rows: list[Row] = []
+    for matrix, given, is_equation in blocks:
+        if matrix is not None and matrix.shape[0]:
+            right = np.asarray(given, dtype=float).ravel()
+            row_names = [f"{'equal' if is_equation else 'most'}[{place}]" for place in range(len(right))]
+            rows += rows_of(matrix, names, row_names, right if is_equation else np.full(len(right), -math.inf), right)
     return tuple(rows)
-
-
-def _products(matrix: Any, names: Sequence[str], sign: float) -> dict[tuple[str, str], float]:
-    """Coefficients of the products in `x' P x / 2`."""
-    if matrix is None:
-        return {}
-    entries = matrix.tocoo()
-    products: dict[tuple[str, str], float] = {}
-    for i, j, value in zip(entries.row, entries.col, entries.data):
-        pair = (names[min(i, j)], names[max(i, j)])
-        products[pair] = products.get(pair, 0.0) + sign * float(value) / 2
-    return {pair: value for pair, value in products.items() if value}
 
 
 def _names(problem: Any, parametrized: Any, width: int, inverse: Any) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.matrices import products_of, rows_of
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, ColumnType, Model, Objective, Row, unique_names
 
 _TYPES: Mapping[str, ColumnType] = {"C": "continuous", "B": "integer", "I": "integer", "S": "semicontinuous"}
@@ -33,8 +32,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `linopy.Model`."""
-    linopy = sys.modules.get("linopy")
-    return linopy is not None and isinstance(value, linopy.Model)
+    return is_instance(value, "linopy", "Model")
 
 
 def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001
@@ -52,25 +50,17 @@ def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # n
         Column(name=name, lower=float(low), upper=float(up), type=_TYPES[str(kind)])
         for name, low, up, kind in zip(names, matrices.lb, matrices.ub, matrices.vtypes)
     )
-    rows = []
+    rows: list[Row] = []
     if matrices.A is not None:
-        sparse = matrices.A.tocsr()
-        for place, (name, sense, right) in enumerate(zip(row_names, matrices.sense, matrices.b)):
-            entries = range(sparse.indptr[place], sparse.indptr[place + 1])
-            rows.append(
-                Row(
-                    name=name,
-                    lower=-math.inf if str(sense) == "<" else float(right),
-                    upper=math.inf if str(sense) == ">" else float(right),
-                    coefficients={names[sparse.indices[k]]: float(sparse.data[k]) for k in entries if sparse.data[k]},
-                )
-            )
+        lower = np.where(matrices.sense == "<", -np.inf, matrices.b)
+        upper = np.where(matrices.sense == ">", np.inf, matrices.b)
+        rows = rows_of(matrices.A, names, row_names, lower, upper)
     constant = getattr(model.objective.expression, "const", 0.0)
     objective = Objective(
         sense="maximize" if model.objective.sense == "max" else "minimize",
         coefficients={name: float(value) for name, value in zip(names, matrices.c) if value},
         constant=float(np.asarray(constant).sum()),
-        quadratic=_products(matrices.Q, names),
+        quadratic=products_of(matrices.Q, names),
     )
     return Model(columns=columns, rows=tuple(rows), objective=objective)
 
@@ -78,15 +68,3 @@ def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # n
 def _shown(position: tuple[str, Mapping[str, Any]]) -> str:
     name, coordinates = position
     return f"{name}[{','.join(str(one) for one in coordinates.values())}]" if coordinates else str(name)
-
-
-def _products(matrix: Any, names: Sequence[str]) -> dict[tuple[str, str], float]:
-    """Coefficients of the products in `x' Q x / 2`."""
-    if matrix is None:
-        return {}
-    entries = matrix.tocoo()
-    products: dict[tuple[str, str], float] = {}
-    for i, j, value in zip(entries.row, entries.col, entries.data):
-        pair = (names[min(i, j)], names[max(i, j)])
-        products[pair] = products.get(pair, 0.0) + float(value) / 2
-    return {pair: value for pair, value in products.items() if value}

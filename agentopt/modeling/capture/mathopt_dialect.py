@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, unique_names
 
 
@@ -33,8 +32,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `mathopt.Model`."""
-    mathopt = sys.modules.get("ortools.math_opt.python.mathopt")
-    return mathopt is not None and isinstance(value, mathopt.Model)
+    return is_instance(value, "ortools.math_opt.python.mathopt", "Model")
 
 
 def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001
@@ -56,41 +54,15 @@ def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # n
         )
         for one in variables
     )
-    rows = [
-        Row(
-            name=one.name,
-            lower=one.lower_bound,
-            upper=one.upper_bound,
-            coefficients={names[term.variable]: term.coefficient for term in one.terms()},
-        )
-        for one in model.linear_constraints()
-    ]
+    rows = [_row(one, one.terms(), names) for one in model.linear_constraints()]
     for one in model.get_quadratic_constraints():
-        linear = {names[term.variable]: term.coefficient for term in one.linear_terms()}
         products = _products(one.quadratic_terms(), names)
-        rows.append(
-            Row(
-                name=one.name,
-                lower=one.lower_bound,
-                upper=one.upper_bound,
-                coefficients=linear,
-                quadratic=products,
-            )
-        )
+        rows.append(replace(_row(one, one.linear_terms(), names), quadratic=products))
     for one in model.get_indicator_constraints():
         if one.indicator_variable is None:
             raise CannotCapture(f"mathopt indicator `{one.name}`: its variable was deleted")
-        implied = {names[term.variable]: term.coefficient for term in one.terms()}
         when = Indicator(column=names[one.indicator_variable], value=0 if one.activate_on_zero else 1)
-        rows.append(
-            Row(
-                name=one.name,
-                lower=one.lower_bound,
-                upper=one.upper_bound,
-                coefficients=implied,
-                indicator=when,
-            )
-        )
+        rows.append(replace(_row(one, one.terms(), names), indicator=when))
     unique = unique_names((row.name for row in rows), "r")
     goal = model.objective
     objective = Objective(
@@ -101,6 +73,15 @@ def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # n
     )
     return Model(
         columns=columns, rows=tuple(replace(row, name=name) for row, name in zip(rows, unique)), objective=objective
+    )
+
+
+def _row(constraint: Any, terms: Any, names: Mapping[Any, str]) -> Row:
+    return Row(
+        name=constraint.name,
+        lower=constraint.lower_bound,
+        upper=constraint.upper_bound,
+        coefficients={names[term.variable]: term.coefficient for term in terms},
     )
 
 

@@ -5,11 +5,10 @@ OR-Tools and highspy cannot share a process, so the program's own solve goes on,
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, Model, Objective, Row, unique_names
 
 
@@ -37,8 +36,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `pywraplp.Solver`."""
-    pywraplp = sys.modules.get("ortools.linear_solver.pywraplp")
-    return pywraplp is not None and isinstance(value, pywraplp.Solver)
+    return is_instance(value, "ortools.linear_solver.pywraplp", "Solver")
 
 
 def model_of(solver: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001

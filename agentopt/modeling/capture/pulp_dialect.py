@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.capture.solving import Answer, answer_to
 from agentopt.modeling.model import Column, Model, Objective, Row, SpecialOrderedSet, unique_names
 
@@ -44,8 +43,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `pulp.LpProblem`."""
-    pulp = sys.modules.get("pulp")
-    return pulp is not None and isinstance(value, pulp.LpProblem)
+    return is_instance(value, "pulp", "LpProblem")
 
 
 def model_of(problem: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.capture.solving import Answer, answer_to
 from agentopt.modeling.model import Column, Model, Objective, Row, SpecialOrderedSet, unique_names
 
@@ -43,8 +42,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a Pyomo model with its data."""
-    core = sys.modules.get("pyomo.core.base.PyomoModel")
-    return core is not None and isinstance(value, core.ConcreteModel)
+    return is_instance(value, "pyomo.core.base.PyomoModel", "ConcreteModel")
 
 
 class _Recording:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, replace_attribute
+from agentopt.modeling.capture.recorder import CannotCapture, Patch, Recorder, is_instance, replace_attribute
 from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, SpecialOrderedSet, unique_names
 
 _INFINITY = 1e20
@@ -57,8 +56,7 @@ def watch(recorder: Recorder) -> list[Patch]:
 
 def is_model(value: object) -> bool:
     """`value` is a `pyscipopt.Model`."""
-    pyscipopt = sys.modules.get("pyscipopt")
-    return pyscipopt is not None and isinstance(value, pyscipopt.Model)
+    return is_instance(value, "pyscipopt", "Model")
 
 
 def model_of(model: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001

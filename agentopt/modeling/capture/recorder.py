@@ -71,6 +71,12 @@ class Recorder:
         return [*namespaces, self.namespace]
 
 
+def is_instance(value: object, module: str, name: str) -> bool:
+    """`value` is of the class `name` of `module`, which is not imported for the question."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Patch:
     """An attribute that was replaced, with what puts it back."""
