@@ -1,12 +1,12 @@
 """Runs a program that a model wrote, inside the sandbox, and takes out the optimization model it builds.
 
 The convention: the program runs as a script (`__name__` is `"__main__"`). If it defines a function
-`build`, that is called afterwards; else, if nothing was solved so far, the entry is called: the first of
-`solve`, `main`, `run`, `build_model`, `create_model`, `solve_problem` and `optimize` that it defines, or its
-only function that no other one calls. Such a function gets the data of the problem: by name where the data are
-an object and all parameters without a default are in it, else as the first argument if it takes one. A
-model counts when the program solves it, or when the function returns it. If several are solved, the last
-one counts.
+`build`, that is called afterwards: with the data of the problem when it takes an argument, else
+without. If it defines none and nothing was solved so far, its entry is called: the first that it defines
+of `solve`, `main`, `run`, `build_model`, `create_model`, `solve_problem` and `optimize`, or its only
+function that no other one calls. An entry gets the data by name where they are an object that has all
+its parameters without a default, else like `build`. A model counts when the program solves it, or when
+the function returns it. If several are solved, the last one counts.
 """
 
 from __future__ import annotations
