@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentopt.modeling.capture.gurobi.attributes import GurobiError
@@ -14,7 +14,7 @@ class tuplelist(list[Any]):
 
     def select(self, *pattern: Any) -> tuplelist:
         """Members that match: `"*"` anything, a list any of its entries, else equality."""
-        return tuplelist(member for member in self if _matches(member, pattern))
+        return tuplelist(filter(_matcher(pattern), self))
 
 
 class tupledict(dict[Any, Any]):
@@ -22,7 +22,8 @@ class tupledict(dict[Any, Any]):
 
     def select(self, *pattern: Any) -> list[Any]:
         """Values whose keys match; see `tuplelist.select`."""
-        return [value for key, value in self.items() if _matches(key, pattern)]
+        matches = _matcher(pattern)
+        return [value for key, value in self.items() if matches(key)]
 
     def sum(self, *pattern: Any) -> Any:
         """Sum of the values whose keys match."""
@@ -30,7 +31,7 @@ class tupledict(dict[Any, Any]):
 
     def prod(self, coefficients: Any, *pattern: Any) -> Any:
         """Sum of coefficient times value over the keys that match; keys without a coefficient count as 0."""
-        keys = [key for key in self if _matches(key, pattern)]
+        keys = list(filter(_matcher(pattern), self))
         if isinstance(coefficients, Mapping):
             keys = [key for key in keys if key in coefficients]
         return quicksum(LinExpr() + coefficients[key] * self[key] for key in keys)
@@ -51,18 +52,22 @@ def multidict(data: Mapping[Any, Any]) -> list[Any]:
     return [keys, *(tupledict(zip(keys, (row[place] for row in rows))) for place in range(width))]
 
 
-def _matches(key: Any, pattern: tuple[Any, ...]) -> bool:
-    if not pattern:
-        return True
-    parts = key if isinstance(key, tuple) else (key,)
-    if len(parts) != len(pattern):
-        raise GurobiError(f"the pattern {pattern!r} has {len(pattern)} parts, the key {key!r} {len(parts)}")
-    return all(_agrees(part, wanted) for part, wanted in zip(parts, pattern))
+def _matcher(pattern: tuple[Any, ...]) -> Callable[[Any], bool]:
+    """Whether a key matches: prepared once, as programs select from large families in a loop."""
+    equal, among = [], []
+    for place, wanted in enumerate(pattern):
+        if isinstance(wanted, (list, set, frozenset, range, tuple)):
+            among.append((place, wanted))
+        elif not (isinstance(wanted, str) and wanted == "*"):
+            equal.append((place, wanted))
 
+    def matches(key: Any) -> bool:
+        parts = key if isinstance(key, tuple) else (key,)
+        if len(parts) != len(pattern):
+            raise GurobiError(f"the pattern {pattern!r} has {len(pattern)} parts, the key {key!r} {len(parts)}")
+        for place, wanted in equal:
+            if parts[place] != wanted:
+                return False
+        return all(parts[place] in wanted for place, wanted in among)
 
-def _agrees(part: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str) and wanted == "*":
-        return True
-    if isinstance(wanted, (list, set, frozenset, range)) or type(wanted) is tuple:
-        return part in wanted
-    return bool(part == wanted)
+    return matches if pattern else lambda _: True
