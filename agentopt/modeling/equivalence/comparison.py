@@ -12,7 +12,8 @@ from agentopt.modeling.equivalence.implication import Pair, Witness
 from agentopt.modeling.equivalence.normal_form import NormalForm, normal_form
 from agentopt.modeling.equivalence.refinement import matchings
 from agentopt.modeling.exact import ExactProgram, shown
-from agentopt.modeling.model import Model
+from agentopt.modeling.linearization import linearized
+from agentopt.modeling.model import Model, Products, Row
 from agentopt.modeling.proofs import agree
 from agentopt.modeling.solvers.highs import solve
 from agentopt.modeling.verification import verify
@@ -44,7 +45,8 @@ def equiv(
     """Compares two models as mathematics: feasible points and objective, not how they are written.
 
     Columns of the same name mean the same thing, where both models have the same names. Models whose
-    names differ are matched by structure; then only different optima prove a difference.
+    names differ are matched by structure; then only different optima prove a difference, as for models with products,
+    indicators or ordered sets.
 
     Args:
         mapping: which column of `second` a column of `first` means, where names do not say it; one for each.
@@ -55,6 +57,8 @@ def equiv(
     """
     if mapping is not None:
         second = _renamed(first, second, mapping)
+    if not (first.is_linear and second.is_linear):
+        return _compare_nonlinear(first, second, time_limit_s)
     forms = (normal_form(ExactProgram.of(first)), normal_form(ExactProgram.of(second)))
     if all(form.contradiction for form in forms):
         return Equivalence(verdict="equivalent", reason="neither model has a feasible point")
@@ -73,6 +77,20 @@ def equiv(
     return replace(optima, witness=by_name.witness, mapping=by_name.mapping, reason=_joined(optima, by_name))
 
 
+def _compare_nonlinear(first: Model, second: Model, time_limit_s: float) -> Equivalence:
+    """Models with choices through equivalent linear ones, which prove sameness but no difference; else by optima."""
+    linear = [linearized(model).model for model in (first, second)]
+    if all(model.is_linear for model in linear):
+        forms = [normal_form(ExactProgram.of(model)) for model in linear]
+        proof = _same_form(forms[0], forms[1])
+        if proof is not None:
+            return replace(proof, mapping={a: b for a, b in proof.mapping.items() if a in first.column_index})
+    reason = (
+        "products, indicators and ordered sets: the forms are not the same, and the optima are not proved to differ"
+    )
+    return _compare_optima(first, second, time_limit_s) or Equivalence(verdict="undecided", reason=reason)
+
+
 def _joined(optima: Equivalence, by_name: Equivalence) -> str:
     return f"{optima.reason}; {by_name.witness}" if by_name.witness is not None else optima.reason
 
@@ -86,11 +104,21 @@ def _renamed(first: Model, second: Model, mapping: Mapping[str, str]) -> Model:
     def renamed(coefficients: Mapping[str, float]) -> dict[str, float]:
         return {back[name]: a for name, a in coefficients.items()}
 
+    def products(quadratic: Products) -> dict[tuple[str, str], float]:
+        return {(back[one], back[two]): a for (one, two), a in quadratic.items()}
+
+    def row(old: Row) -> Row:
+        indicator = old.indicator and replace(old.indicator, column=back[old.indicator.column])
+        linear, quadratic = renamed(old.coefficients), products(old.quadratic)
+        return replace(old, coefficients=linear, quadratic=quadratic, indicator=indicator)
+
+    goal = second.objective
     return replace(
         second,
         columns=tuple(replace(column, name=back[column.name]) for column in second.columns),
-        rows=tuple(replace(row, coefficients=renamed(row.coefficients)) for row in second.rows),
-        objective=replace(second.objective, coefficients=renamed(second.objective.coefficients)),
+        rows=tuple(row(old) for old in second.rows),
+        objective=replace(goal, coefficients=renamed(goal.coefficients), quadratic=products(goal.quadratic)),
+        sets=tuple(replace(ordered, weights=renamed(ordered.weights)) for ordered in second.sets),
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agentopt.errors import UsageError
 from agentopt.modeling.equivalence.comparison import Equivalence, equiv
 from agentopt.modeling.exact import ExactProgram
-from agentopt.modeling.model import Column, Model, Objective, Row
+from agentopt.modeling.model import Column, Indicator, Model, Objective, Row
 from tests.modeling.mutations import MUTATIONS, REWRITINGS
 
 PLAN = Model(
@@ -131,6 +131,29 @@ def test_one_that_is_infeasible_differs_from_one_that_is_not() -> None:
 
     assert equiv(PLAN, never).verdict == "different"
     assert equiv(never, replace(never, objective=Objective())).verdict == "equivalent"
+
+
+def test_products_are_not_overlooked() -> None:
+    def disc(radius: float) -> Model:
+        return Model(
+            columns=(Column(name="x", upper=9.0), Column(name="y", upper=9.0)),
+            rows=(Row(name="r", upper=radius, quadratic={("x", "x"): 1.0, ("y", "y"): 1.0}),),
+            objective=Objective(coefficients={"x": -1.0}),
+        )
+
+    assert equiv(disc(4.0), disc(25.0)).verdict == "undecided"
+
+
+def test_models_with_indicators_are_compared_through_linear_ones() -> None:
+    def switch(most: float) -> Model:
+        return Model(
+            columns=(Column(name="on", upper=1.0, type="integer"), Column(name="a", upper=4.0)),
+            rows=(Row(name="off", upper=most, coefficients={"a": 1.0}, indicator=Indicator(column="on", value=0)),),
+            objective=Objective(sense="maximize", coefficients={"on": -5.0, "a": 1.0}),
+        )
+
+    assert equiv(switch(1.0), switch(1.0)).verdict == "equivalent"
+    assert equiv(switch(1.0), switch(2.0)).verdict == "different"
 
 
 def test_empty_models_are_equivalent() -> None:
