@@ -1,4 +1,4 @@
-"""What every optimizer is."""
+"""What every optimizer is, and how candidates are compared."""
 
 from __future__ import annotations
 
@@ -29,3 +29,22 @@ class Optimizer(Protocol):
     def best(self, context: Context) -> Candidate:
         """The candidate to return if the run ended here."""
         ...
+
+
+def compared(context: Context) -> tuple[str, ...]:
+    """The instances that candidates are compared on: dev, or train where there is no dev."""
+    return context.instances["dev"] or context.instances["train"]
+
+
+def best_by_mean(context: Context) -> Candidate:
+    """The candidate with the highest mean where they are compared, the earlier one of equals.
+
+    Where nothing has a score, the newest that was measured there; the start, where none was.
+    """
+    archive, instances = context.archive, compared(context)
+    measured = [(archive.mean(c.id, instances), c) for c in archive.candidates]
+    scored = [(mean, c) for mean, c in measured if mean is not None]
+    if not scored:
+        known = [c for c in archive.candidates if archive.is_measured(c.id, instances)]
+        return known[-1] if known else archive.candidates[0]
+    return max(scored, key=lambda pair: (pair[0], -pair[1].id))[1]

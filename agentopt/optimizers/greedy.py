@@ -8,6 +8,7 @@ from agentopt.candidate import Candidate, Refusal, Trial
 from agentopt.errors import UsageError
 from agentopt.graph.showing import show
 from agentopt.llm.base import Capability
+from agentopt.optimizers.base import best_by_mean, compared
 from agentopt.proposers.base import Context, Proposer
 
 
@@ -44,17 +45,11 @@ class Greedy:
 
     def best(self, context: Context) -> Candidate:
         """The candidate with the highest dev mean, the earlier one of equals; the newest where nothing has a score."""
-        archive, dev = context.archive, _dev(context)
-        measured = [(archive.mean(c.id, dev), c) for c in archive.candidates]
-        scored = [(mean, c) for mean, c in measured if mean is not None]
-        if not scored:
-            known = [c for c in archive.candidates if archive.is_measured(c.id, dev)]
-            return known[-1] if known else archive.candidates[0]
-        return max(scored, key=lambda pair: (pair[0], -pair[1].id))[1]
+        return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The next measurements: dev of a promising child, the best on the next minibatch, or new children."""
-        archive, dev = context.archive, _dev(context)
+        archive, dev = context.archive, compared(context)
         start = archive.candidates[0]
         if not archive.is_measured(start.id, dev):
             return [Trial(candidate=start, instances=dev)]
@@ -72,7 +67,7 @@ class Greedy:
 
     def _is_promising(self, context: Context, candidate: Candidate) -> bool:
         archive, batch = context.archive, _batch_of(candidate)
-        if not batch or archive.is_measured(candidate.id, _dev(context)):
+        if not batch or archive.is_measured(candidate.id, compared(context)):
             return False
         own, of_parent = archive.mean(candidate.id, batch), archive.mean(candidate.parents[0], batch)
         if own is None or of_parent is None:  # text feedback only: every measured child moves on
@@ -113,8 +108,3 @@ class Greedy:
 def _batch_of(candidate: Candidate) -> tuple[str, ...]:
     """The minibatch that the candidate was proposed for; empty for the start."""
     return tuple(candidate.notes.get("minibatch", ()))
-
-
-def _dev(context: Context) -> tuple[str, ...]:
-    """The instances that candidates are compared on: dev, or train where there is no dev."""
-    return context.instances["dev"] or context.instances["train"]

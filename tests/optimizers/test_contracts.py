@@ -1,0 +1,46 @@
+"""Every optimizer keeps the contract."""
+
+from __future__ import annotations
+
+from agentopt.testing.contracts import OptimizerContract
+
+
+class TestGreedy(OptimizerContract):
+    optimizer = "greedy:minibatch=2"
+
+
+class TestGreedyOverPerturb(OptimizerContract):
+    optimizer = "greedy"
+    proposer = "perturb"
+
+
+class TestRandom(OptimizerContract):
+    optimizer = "random"
+
+
+class TestSobol(OptimizerContract):
+    optimizer = "sobol"
+
+
+class TestOnePlusOne(OptimizerContract):
+    optimizer = "one-plus-one"
+
+
+class TestTPE(OptimizerContract):
+    optimizer = "tpe"
+
+
+class TestCMAES(OptimizerContract):
+    optimizer = "cmaes"
+
+
+class TestZORank(OptimizerContract):
+    optimizer = "zo-rank"
+
+
+class TestZORankByJudge(OptimizerContract):
+    optimizer = "zo-rank:judge=llm"
+
+
+class TestZOTwoPoint(OptimizerContract):
+    optimizer = "zo-two-point"
