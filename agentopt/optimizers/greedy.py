@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentopt.candidate import Candidate, Refusal, Trial
-from agentopt.errors import UsageError
-from agentopt.graph.showing import show
+from agentopt.candidate import Candidate, Trial
 from agentopt.llm.base import Capability
 from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.children import children_of
+from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
 
 
@@ -31,9 +31,7 @@ class Greedy:
     name = "greedy"
 
     def __init__(self, proposer: Proposer, *, minibatch: int = 6, attempts: int = 3) -> None:
-        for name, value in (("minibatch", minibatch), ("attempts", attempts)):
-            if value < 1:
-                raise UsageError(f"`{name}` is {value}; expected 1 or more")
+        require_positive(minibatch=minibatch, attempts=attempts)
         self.proposer = proposer
         self.minibatch = minibatch
         self.attempts = attempts
@@ -86,21 +84,8 @@ class Greedy:
         return None
 
     def _children(self, context: Context, best: Candidate, batch: Sequence[str]) -> list[Candidate]:
-        archive = context.archive
-        evidence = archive.evidence(best.id, batch)
         for _ in range(self.attempts):
-            children = []
-            for proposal in self.proposer.propose(context, [best], evidence):
-                notes = {"reasoning": proposal.reasoning, "minibatch": list(batch)}
-                values = {**best.values, **proposal.changes}
-                child = archive.candidate(values, parents=[best.id], origin=proposal.origin, notes=notes)
-                if child.id < len(archive.candidates):
-                    tried = f"these values were tried before: {show(proposal.changes, 300)}"
-                    problem = tried if proposal.changes else "no change was proposed"
-                    context.refuse(Refusal(parents=(best.id,), problem=problem))
-                else:
-                    children.append(child)
-            if children:
+            if children := children_of(context, self.proposer, best, batch, {"minibatch": list(batch)}):
                 return children
         return []
 

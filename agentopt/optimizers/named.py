@@ -12,8 +12,11 @@ from typing import Any, Literal
 
 from agentopt.errors import UsageError
 from agentopt.optimizers.base import Optimizer
+from agentopt.optimizers.beam import Beam
+from agentopt.optimizers.best_of_n import BestOfN
 from agentopt.optimizers.cmaes import CMAES
 from agentopt.optimizers.greedy import Greedy
+from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
 from agentopt.optimizers.one_plus_one import OnePlusOne
 from agentopt.optimizers.random import RandomSearch
@@ -28,8 +31,18 @@ from agentopt.proposers.perturb import PerturbProposer
 
 _BUILT_IN: dict[str, dict[str, type]] = {
     "optimizers": {
-        cls.name: cls
-        for cls in (Greedy, Measure, CMAES, OnePlusOne, RandomSearch, SobolSearch, TPE, ZORank, ZOTwoPoint)
+        "greedy": Greedy,
+        "measure": Measure,
+        "beam": Beam,
+        "best-of-n": BestOfN,
+        "cmaes": CMAES,
+        "halving": Halving,
+        "one-plus-one": OnePlusOne,
+        "random": RandomSearch,
+        "sobol": SobolSearch,
+        "tpe": TPE,
+        "zo-rank": ZORank,
+        "zo-two-point": ZOTwoPoint,
     },
     "proposers": {"optoprime": OptoPrimeProposer, "perturb": PerturbProposer},
 }

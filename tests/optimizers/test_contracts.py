@@ -44,3 +44,19 @@ class TestZORankByJudge(OptimizerContract):
 
 class TestZOTwoPoint(OptimizerContract):
     optimizer = "zo-two-point"
+
+
+class TestBestOfN(OptimizerContract):
+    optimizer = "best-of-n:n=6,minibatch=2"
+
+
+class TestBeam(OptimizerContract):
+    optimizer = "beam:minibatch=2"
+
+
+class TestHalving(OptimizerContract):
+    optimizer = "halving:optimizer=(random:batch=4),smallest=1,factor=2"
+
+
+class TestHalvingAroundBeam(OptimizerContract):
+    optimizer = "halving:optimizer=(beam:minibatch=2),smallest=1,factor=2"
