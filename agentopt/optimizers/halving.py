@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 from agentopt.candidate import Candidate, Trial
+from agentopt.instance import Split
 from agentopt.llm.base import Capability
 from agentopt.optimizers.base import Optimizer, best_by_mean, compared
 from agentopt.optimizers.settings import require_positive
@@ -47,7 +49,7 @@ class Halving:
         return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
-        """The start, then whoever may go on to a higher rung, highest rung first, then what the inner optimizer asks."""
+        """The start, then whoever may go on to a higher rung, highest first, then what the inner optimizer asks."""
         archive, start = context.archive, context.archive.candidates[0]
         if not archive.is_measured(start.id, compared(context)):
             return [Trial(candidate=start, instances=compared(context))]
@@ -64,7 +66,7 @@ class Halving:
     def _promoted(self, context: Context, levels: list[tuple[str, ...]], *, is_last: bool) -> list[Trial]:
         """Trials of those that go on; at the end of the search, a rung with too few to choose from sends its best."""
         archive = context.archive
-        for here, above in reversed(list(zip(levels, levels[1:]))):
+        for here, above in reversed(list(pairwise(levels))):
             means = {c.id: archive.mean(c.id, here) for c in archive.candidates[1:]}
             scored = {candidate: mean for candidate, mean in means.items() if mean is not None}
             if len(scored) < self.factor and not is_last:
@@ -78,5 +80,5 @@ class Halving:
 
 def _narrowed(context: Context, instances: tuple[str, ...]) -> Context:
     """The context of a search that compares candidates on these instances only."""
-    name = "dev" if context.instances["dev"] else "train"
+    name: Split = "dev" if context.instances["dev"] else "train"
     return replace(context, instances={**context.instances, name: instances})

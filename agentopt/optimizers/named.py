@@ -15,6 +15,7 @@ from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.beam import Beam
 from agentopt.optimizers.best_of_n import BestOfN
 from agentopt.optimizers.cmaes import CMAES
+from agentopt.optimizers.gepa import GEPA
 from agentopt.optimizers.greedy import Greedy
 from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
@@ -28,6 +29,7 @@ from agentopt.optimizers.zo_two_point import ZOTwoPoint
 from agentopt.proposers.base import Proposer
 from agentopt.proposers.optoprime import OptoPrimeProposer
 from agentopt.proposers.perturb import PerturbProposer
+from agentopt.proposers.reflect import ReflectProposer
 
 _BUILT_IN: dict[str, dict[str, type]] = {
     "optimizers": {
@@ -36,6 +38,7 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "beam": Beam,
         "best-of-n": BestOfN,
         "cmaes": CMAES,
+        "gepa": GEPA,
         "halving": Halving,
         "one-plus-one": OnePlusOne,
         "random": RandomSearch,
@@ -44,7 +47,7 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "zo-rank": ZORank,
         "zo-two-point": ZOTwoPoint,
     },
-    "proposers": {"optoprime": OptoPrimeProposer, "perturb": PerturbProposer},
+    "proposers": {"optoprime": OptoPrimeProposer, "perturb": PerturbProposer, "reflect": ReflectProposer},
 }
 
 

@@ -24,15 +24,15 @@ class SequentialTest:
         error_rate: chance to call a child better that is not, at most, over all looks together. It holds exactly
             where the differences are as likely up as down, as between two candidates that do the same, and for scores
             of 0 and 1 whenever the child does not win more often than it loses.
-        futility: a child whose p-value is at least this at an early look is given up, which cannot raise the
-            error rate.
+        futility: a child is given up at an early look where the opposite, that it is worse, has a p-value of at most
+            this, which cannot raise the error rate; 0 never gives up.
 
     Source: randomization test of Fisher 1935; error spending over looks as in Lan and DeMets 1983, by the union
     bound, so that no correlation between looks is assumed.
     """
 
     error_rate: float = 0.05
-    futility: float = 0.7
+    futility: float = 0.25
 
     def looks(self, total: int) -> list[int]:
         """After how many of `total` pairs to look."""
@@ -49,10 +49,9 @@ class SequentialTest:
             count = math.ceil(share * total)
             if count > len(steps) or not steps:
                 return "undecided"
-            p_value = sign_flip_p(steps[:count])
-            if p_value <= self.error_rate * spent:
+            if sign_flip_p(steps[:count]) <= self.error_rate * spent:
                 return "better"
-            if p_value >= self.futility:
+            if sign_flip_p([-step for step in steps[:count]]) <= self.futility:
                 return "not better"
         return "not better"
 

@@ -60,3 +60,12 @@ class TestHalving(OptimizerContract):
 
 class TestHalvingAroundBeam(OptimizerContract):
     optimizer = "halving:optimizer=(beam:minibatch=2),smallest=1,factor=2"
+
+
+class TestGEPA(OptimizerContract):
+    optimizer = "gepa:minibatch=2,merge=true"
+    proposer = "reflect"
+
+
+class TestGEPAWithTheOriginalGate(OptimizerContract):
+    optimizer = "gepa:minibatch=2,gate=sum"
