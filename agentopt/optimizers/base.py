@@ -31,17 +31,12 @@ class Optimizer(Protocol):
         ...
 
 
-def compared(context: Context) -> tuple[str, ...]:
-    """The instances that candidates are compared on: dev, or train where there is no dev."""
-    return context.instances["dev"] or context.instances["train"]
-
-
 def best_by_mean(context: Context) -> Candidate:
     """The candidate with the highest mean where they are compared, the earlier one of equals.
 
     Where nothing has a score, the newest that was measured there; the start, where none was.
     """
-    archive, instances = context.archive, compared(context)
+    archive, instances = context.archive, context.compared
     measured = [(archive.mean(c.id, instances), c) for c in archive.candidates]
     scored = [(mean, c) for mean, c in measured if mean is not None]
     if not scored:

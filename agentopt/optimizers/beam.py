@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentopt.candidate import Candidate, Trial
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
@@ -45,7 +45,7 @@ class Beam:
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """Dev of what was proposed, then the beam on the next minibatch, then children of all of it."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         if waiting := unmeasured(context, archive.candidates, dev):
             return waiting
         if reaches_target(context, self.best(context), dev):
@@ -63,7 +63,7 @@ class Beam:
 
 def top(context: Context, count: int) -> list[Candidate]:
     """The `count` candidates with the highest means where they are compared, best first; the newest without scores."""
-    archive, instances = context.archive, compared(context)
+    archive, instances = context.archive, context.compared
     means = [(archive.mean(c.id, instances), c) for c in archive.candidates]
     scored = [(mean, c) for mean, c in means if mean is not None]
     ordered = [c for _, c in sorted(scored, key=lambda pair: (-pair[0], pair[1].id))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentopt.candidate import Candidate, Trial
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
@@ -43,7 +43,7 @@ class BestOfN:
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """Dev of what was proposed, then the start on the next minibatch, then a child."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         start = archive.candidates[0]
         if waiting := unmeasured(context, archive.candidates, dev):
             return waiting

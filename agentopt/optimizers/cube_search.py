@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from agentopt.candidate import Archive, Candidate, Trial
 from agentopt.canonical import digest
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.cube import Cube, Point
 from agentopt.proposers.base import Context
 
@@ -80,7 +80,7 @@ class CubeSearch(ABC):
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The plan's next points that are not measured yet."""
-        archive, instances = context.archive, compared(context)
+        archive, instances = context.archive, context.compared
         start = archive.candidates[0]
         if not archive.is_measured(start.id, instances):
             return [Trial(candidate=start, instances=instances)]
@@ -107,7 +107,7 @@ class CubeSearch(ABC):
 
     def rated(self, context: Context, candidates: Sequence[Candidate | None]) -> list[float]:
         """What the plan is told about a measured batch; `None` stands for a point that a check refuses."""
-        return _means(context.archive, candidates, compared(context))
+        return _means(context.archive, candidates, context.compared)
 
     def noted(self, candidates: Sequence[Candidate | None], scores: Sequence[float]) -> Mapping[str, Any]:
         """What the candidates that follow are to remember of this batch; nothing, where the archive has the scores."""
@@ -119,7 +119,7 @@ class CubeSearch(ABC):
         progress = self._under_way.get(context.archive)
         if progress is None:
             start = context.archive.candidates[0]
-            score = _score(context.archive, start.id, compared(context))
+            score = _score(context.archive, start.id, context.compared)
             scene = Scene(
                 cube=cube,
                 start=cube.point(start.values),
@@ -163,5 +163,5 @@ def _horizon(context: Context) -> int | None:
     limits = context.ledger.budget
     bought = [] if limits.asks is None else [limits.asks]
     if limits.evaluations is not None:
-        bought.append(limits.evaluations // len(compared(context)))
+        bought.append(limits.evaluations // len(context.compared))
     return min(bought) if bought else None

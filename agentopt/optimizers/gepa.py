@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agentopt.candidate import Archive, Candidate, Trial
 from agentopt.errors import UsageError
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
@@ -78,7 +78,7 @@ class GEPA:
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """More of dev for a child under test, else a merge, else a child of the front on the next minibatch."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         if waiting := unmeasured(context, archive.candidates[:1], dev):
             return waiting
         for child in archive.candidates[1:]:
@@ -93,14 +93,14 @@ class GEPA:
 
     def _front(self, context: Context) -> dict[int, int]:
         """How many dev instances each of the front leads, by candidate; the best alone where nothing has a score."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         pool = [c.id for c in archive.candidates if archive.is_measured(c.id, dev)]
         leads = instance_leads([archive.scores(c, dev) for c in pool])
         return {pool[place]: count for place, count in leads.items() if count} or {self.best(context).id: 1}
 
     def _next_test(self, context: Context, child: Candidate) -> list[Trial]:
         """What of the child is to be measured next; nothing once it is in the pool or given up."""
-        archive, dev, batch = context.archive, compared(context), _batch_of(child)
+        archive, dev, batch = context.archive, context.compared, _batch_of(child)
         if not archive.is_measured(child.id, batch):
             return [Trial(candidate=child, instances=batch)]
         if archive.is_measured(child.id, dev) or not self._is_promising(context, child, batch):
@@ -156,7 +156,7 @@ class GEPA:
 
     def _merged(self, context: Context, front: dict[int, int]) -> Candidate | None:
         """A child of two of the front that has not been tried; one for every child that has reached the pool."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         tried = sum(len(c.parents) > 1 for c in archive.candidates)
         grown = sum(len(c.parents) == 1 and archive.is_measured(c.id, dev) for c in archive.candidates)
         if tried >= min(self.merges, grown):

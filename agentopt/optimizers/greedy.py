@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agentopt.candidate import Candidate, Trial
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean, compared
+from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.children import children_of
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
@@ -47,7 +47,7 @@ class Greedy:
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The next measurements: dev of a promising child, the best on the next minibatch, or new children."""
-        archive, dev = context.archive, compared(context)
+        archive, dev = context.archive, context.compared
         start = archive.candidates[0]
         if not archive.is_measured(start.id, dev):
             return [Trial(candidate=start, instances=dev)]
@@ -65,7 +65,7 @@ class Greedy:
 
     def _is_promising(self, context: Context, candidate: Candidate) -> bool:
         archive, batch = context.archive, _batch_of(candidate)
-        if not batch or archive.is_measured(candidate.id, compared(context)):
+        if not batch or archive.is_measured(candidate.id, context.compared):
             return False
         own, of_parent = archive.mean(candidate.id, batch), archive.mean(candidate.parents[0], batch)
         if own is None or of_parent is None:  # text feedback only: every measured child moves on

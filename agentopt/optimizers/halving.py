@@ -9,7 +9,7 @@ from random import Random
 from agentopt.candidate import Candidate, Trial
 from agentopt.instance import Split
 from agentopt.llm.base import Capability
-from agentopt.optimizers.base import Optimizer, best_by_mean, compared
+from agentopt.optimizers.base import Optimizer, best_by_mean
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context
 from agentopt.selection.rungs import rungs, survivors
@@ -51,15 +51,15 @@ class Halving:
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The start, then whoever may go on to a higher rung, highest first, then what the inner optimizer asks."""
         archive, start = context.archive, context.archive.candidates[0]
-        if not archive.is_measured(start.id, compared(context)):
-            return [Trial(candidate=start, instances=compared(context))]
+        if not archive.is_measured(start.id, context.compared):
+            return [Trial(candidate=start, instances=context.compared)]
         levels = self._rungs(context)
         if promoted := self._promoted(context, levels, is_last=False):
             return promoted
         return self.optimizer.ask(_narrowed(context, levels[0]), n) or self._promoted(context, levels, is_last=True)
 
     def _rungs(self, context: Context) -> list[tuple[str, ...]]:
-        order = list(compared(context))
+        order = list(context.compared)
         Random(f"rungs:{context.seed}").shuffle(order)
         return rungs(order, smallest=self.smallest, factor=self.factor)
 

@@ -17,9 +17,11 @@ from agentopt.optimizers.best_of_n import BestOfN
 from agentopt.optimizers.cmaes import CMAES
 from agentopt.optimizers.gepa import GEPA
 from agentopt.optimizers.greedy import Greedy
+from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, TextGradSearch
 from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
 from agentopt.optimizers.one_plus_one import OnePlusOne
+from agentopt.optimizers.opro import OPRO
 from agentopt.optimizers.random import RandomSearch
 from agentopt.optimizers.sobol import SobolSearch
 from agentopt.optimizers.spec import parse_spec, typed
@@ -27,9 +29,12 @@ from agentopt.optimizers.tpe import TPE
 from agentopt.optimizers.zo_rank import ZORank
 from agentopt.optimizers.zo_two_point import ZOTwoPoint
 from agentopt.proposers.base import Proposer
+from agentopt.proposers.directional import DirectionalProposer
+from agentopt.proposers.opro import OPROProposer
 from agentopt.proposers.optoprime import OptoPrimeProposer
 from agentopt.proposers.perturb import PerturbProposer
 from agentopt.proposers.reflect import ReflectProposer
+from agentopt.proposers.textgrad import TextGradProposer
 
 _BUILT_IN: dict[str, dict[str, type]] = {
     "optimizers": {
@@ -38,16 +43,27 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "beam": Beam,
         "best-of-n": BestOfN,
         "cmaes": CMAES,
+        "directional": DirectionalSearch,
         "gepa": GEPA,
         "halving": Halving,
         "one-plus-one": OnePlusOne,
+        "opro": OPRO,
+        "optoprime": OptoPrimeSearch,
         "random": RandomSearch,
         "sobol": SobolSearch,
+        "textgrad": TextGradSearch,
         "tpe": TPE,
         "zo-rank": ZORank,
         "zo-two-point": ZOTwoPoint,
     },
-    "proposers": {"optoprime": OptoPrimeProposer, "perturb": PerturbProposer, "reflect": ReflectProposer},
+    "proposers": {
+        "optoprime": OptoPrimeProposer,
+        "perturb": PerturbProposer,
+        "directional": DirectionalProposer,
+        "opro": OPROProposer,
+        "reflect": ReflectProposer,
+        "textgrad": TextGradProposer,
+    },
 }
 
 

@@ -45,6 +45,11 @@ class Context:
     target: float | None = None
     seed: int = 0
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The instances that candidates are compared on: dev, or train where there is no dev."""
+        return self.instances["dev"] or self.instances["train"]
+
 
 @runtime_checkable
 class Proposer(Protocol):

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
 from agentopt.llm.price import FREE, Price
@@ -25,6 +25,7 @@ class MutatorLLM:
     Args:
         seed: of its choices.
         attention: chance to follow a hint.
+        changes: which of the texts it was shown under a parameter's name it starts from; OPRO shows the best last.
     """
 
     name = "scripted:mutator"
@@ -32,8 +33,9 @@ class MutatorLLM:
     capabilities: frozenset[Capability] = frozenset({"json_schema"})
     price: Price = FREE
 
-    def __init__(self, *, seed: int = 0, attention: float = 0.7) -> None:
+    def __init__(self, *, seed: int = 0, attention: float = 0.7, changes: Literal["first", "last"] = "first") -> None:
         self.seed = seed
+        self.changes = changes
         self.attention = attention
         self._asked: Counter[str] = Counter()
 
@@ -67,9 +69,9 @@ class MutatorLLM:
         return self._text(name, said, rng)
 
     def _text(self, name: str, said: str, rng: Random) -> str:
-        near = re.search(rf"\b{re.escape(name)}\b[^\n]*?(Mind: [^.]*\.)", said) if name else None
-        shown = _PROMPT.findall(said)
-        words = words_in(near[1] if near else shown[0] if shown else "")
+        named = re.findall(rf"\b{re.escape(name)}\b[^\n]*?\n?[`\n]*(Mind: [^.]*\.)", said) if name else []
+        shown = named or _PROMPT.findall(said) or [""]
+        words = words_in(shown[0 if self.changes == "first" else -1])
         hints = [word for word, part in re.findall(r"lacks (\w+) in (\w+)", said) if part == name or name not in said]
         if hints and rng.random() < self.attention:
             words.append(rng.choice(hints))

@@ -1,4 +1,7 @@
-"""Numeric searches without a model against known optima: `python -m tests.benchmarks.search [--seeds 20]`.
+"""Searches without a model, under equal budgets: `python -m tests.benchmarks.search [--seeds 20] [--part numbers]`.
+
+`numbers`: against known optima. `texts`: in the prompt world of `agentopt.testing`, with noise on 15 % of the scores,
+where a scripted mutator is the model; shown is the mean score on dev without noise of what was found.
 
 The bands are medians of best minus optimum after 30 measurements over 50 random starts, measured once with plain
 numpy; a search is within its band when its own median is at most three times as large.
@@ -10,9 +13,11 @@ import argparse
 import math
 from collections.abc import Callable
 from random import Random
-from statistics import median
+from statistics import mean, median, stdev
 
 import agentopt as ao
+from agentopt.testing.llms import MutatorLLM
+from agentopt.testing.worlds import PromptWorld
 
 BANDS: dict[str, dict[str, float]] = {
     "random": {"booth": 10.9, "mccormick": 0.83, "rosenbrock": 2.10, "six_hump_camel": 0.284},
@@ -71,11 +76,57 @@ def gap(optimizer: str, function: str, seed: int, *, evaluations: int = 30) -> f
     return -result.dev_best - optimum
 
 
+TEXT_SEARCHES = (
+    ("best-of-n:n=200", "reflect"),
+    ("greedy:attempts=20", "reflect"),
+    ("beam:attempts=20", "reflect"),
+    ("gepa:attempts=20", "reflect"),
+    ("gepa:attempts=20,merge=true", "reflect"),
+    ("gepa:attempts=20,gate=sum", "reflect"),
+    ("halving:optimizer=(beam:attempts=20),smallest=8", "reflect"),
+    ("opro:attempts=20", "optoprime"),
+    ("textgrad:attempts=20", "optoprime"),
+    ("directional:attempts=20", "optoprime"),
+    ("optoprime:attempts=20", "optoprime"),
+)
+
+
+def found_in_prompt_world(optimizer: str, proposer: str, seed: int, *, evaluations: int) -> float:
+    """Mean score on dev, without noise, of what the search returns."""
+    world = PromptWorld(noise=0.15, seed=seed)
+    model = MutatorLLM(seed=seed, changes="last" if optimizer.startswith("opro") else "first")
+    budget = ao.Budget(evaluations=evaluations)
+    result = ao.optimize(
+        optimizer=optimizer, proposer=proposer, llm=model, budget=budget, seed=seed, **world.settings()
+    )
+    return world.true_mean(result.values)
+
+
 def main() -> None:
-    """Prints a table of medians, with the bands where there are any."""
+    """Prints the tables that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--part", choices=("numbers", "texts"))
+    arguments = parser.parse_args()
+    if arguments.part != "texts":
+        print_numbers(arguments.seeds)
+    if arguments.part != "numbers":
+        print_texts(arguments.seeds)
+
+
+def print_texts(seeds: int) -> None:
+    """Mean and standard error in the prompt world, after 300 and after 600 measurements."""
+    print(f"prompt world: true dev mean of what was found, {seeds} seeds, mean ± standard error")
+    for optimizer, proposer in TEXT_SEARCHES:
+        shown = []
+        for evaluations in (300, 600):
+            found = [found_in_prompt_world(optimizer, proposer, s, evaluations=evaluations) for s in range(seeds)]
+            shown.append(f"{evaluations}: {mean(found):.3f} ± {stdev(found) / math.sqrt(seeds):.3f}")
+        print(f"{optimizer:50} {proposer:10} {'   '.join(shown)}", flush=True)
+
+
+def print_numbers(seeds: int) -> None:
+    """Medians, with the bands where there are any."""
     print(f"median of best - optimum after 30 measurements, {seeds} random starts (band = 3 x reference)")
     for optimizer in (*BANDS, *OTHERS):
         for function in FUNCTIONS:

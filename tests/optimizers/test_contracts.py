@@ -69,3 +69,19 @@ class TestGEPA(OptimizerContract):
 
 class TestGEPAWithTheOriginalGate(OptimizerContract):
     optimizer = "gepa:minibatch=2,gate=sum"
+
+
+class TestOPRO(OptimizerContract):
+    optimizer = "opro:candidates=3"
+
+
+class TestOptoPrime(OptimizerContract):
+    optimizer = "optoprime:minibatch=2"
+
+
+class TestTextGrad(OptimizerContract):
+    optimizer = "textgrad:minibatch=2"
+
+
+class TestDirectional(OptimizerContract):
+    optimizer = "directional:minibatch=2"
