@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from agentopt.candidate import Candidate, Trial
 from agentopt.llm.base import Capability
-from agentopt.proposers.base import Context
+from agentopt.proposers.base import Context, Proposer
 
 
 @runtime_checkable
@@ -29,6 +29,21 @@ class Optimizer(Protocol):
     def best(self, context: Context) -> Candidate:
         """The candidate to return if the run ended here."""
         ...
+
+
+class ProposerSearch:
+    """Base of the searches over a proposer: they need what it needs, and return what did best on dev."""
+
+    proposer: Proposer
+
+    @property
+    def needs(self) -> frozenset[Capability | str]:
+        """What the proposer needs."""
+        return self.proposer.needs
+
+    def best(self, context: Context) -> Candidate:
+        """The candidate with the highest dev mean, the earlier one of equals; the newest where nothing has a score."""
+        return best_by_mean(context)
 
 
 def best_by_mean(context: Context) -> Candidate:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from agentopt.candidate import Candidate, Trial
-from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean
+from agentopt.optimizers.base import ProposerSearch
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
 
 
-class Beam:
+class Beam(ProposerSearch):
     """Keeps the `width` best candidates on dev; all of them are shown on the same minibatch and proposed from.
 
     Every child is measured on all of dev. The search ends when a round brings no usable proposal `attempts` times.
@@ -33,15 +32,6 @@ class Beam:
         self.width = width
         self.minibatch = minibatch
         self.attempts = attempts
-
-    @property
-    def needs(self) -> frozenset[Capability | str]:
-        """What the proposer needs."""
-        return self.proposer.needs
-
-    def best(self, context: Context) -> Candidate:
-        """The candidate with the highest mean, the earlier one of equals."""
-        return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """Dev of what was proposed, then the beam on the next minibatch, then children of all of it."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from agentopt.candidate import Candidate, Trial
-from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean
+from agentopt.candidate import Trial
+from agentopt.optimizers.base import ProposerSearch
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
 
 
-class BestOfN:
+class BestOfN(ProposerSearch):
     """Proposes from the start `n` times and keeps the best on dev: search without a second step.
 
     What any search over a proposer must beat at the same number of calls. The start is shown on another minibatch of
@@ -31,15 +30,6 @@ class BestOfN:
         self.proposer = proposer
         self.n = n
         self.minibatch = minibatch
-
-    @property
-    def needs(self) -> frozenset[Capability | str]:
-        """What the proposer needs."""
-        return self.proposer.needs
-
-    def best(self, context: Context) -> Candidate:
-        """The candidate with the highest mean, the earlier one of equals."""
-        return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """Dev of what was proposed, then the start on the next minibatch, then a child."""

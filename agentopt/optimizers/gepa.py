@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from agentopt.candidate import Archive, Candidate, Trial
 from agentopt.errors import UsageError
-from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean
+from agentopt.optimizers.base import ProposerSearch
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
@@ -18,7 +17,7 @@ from agentopt.selection.acceptance import SequentialTest
 from agentopt.selection.pareto import instance_leads
 
 
-class GEPA:
+class GEPA(ProposerSearch):
     """Evolves candidates that are each best somewhere, and merges those that learned different things.
 
     One round: a parent is drawn from the front, by the number of dev instances that it leads; the proposer sees it on
@@ -66,15 +65,6 @@ class GEPA:
         self.gate = gate
         self.futility = futility
         self.attempts = attempts
-
-    @property
-    def needs(self) -> frozenset[Capability | str]:
-        """What the proposer needs."""
-        return self.proposer.needs
-
-    def best(self, context: Context) -> Candidate:
-        """The candidate with the highest dev mean, the earlier one of equals."""
-        return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """More of dev for a child under test, else a merge, else a child of the front on the next minibatch."""

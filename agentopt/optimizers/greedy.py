@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentopt.candidate import Candidate, Trial
-from agentopt.llm.base import Capability
-from agentopt.optimizers.base import best_by_mean
+from agentopt.optimizers.base import ProposerSearch
 from agentopt.optimizers.children import children_of
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
 
 
-class Greedy:
+class Greedy(ProposerSearch):
     """Hill climbing over any proposer.
 
     One round: the best candidate is measured on a minibatch of train instances, the proposer sees what
@@ -35,15 +34,6 @@ class Greedy:
         self.proposer = proposer
         self.minibatch = minibatch
         self.attempts = attempts
-
-    @property
-    def needs(self) -> frozenset[Capability | str]:
-        """What the proposer needs."""
-        return self.proposer.needs
-
-    def best(self, context: Context) -> Candidate:
-        """The candidate with the highest dev mean, the earlier one of equals; the newest where nothing has a score."""
-        return best_by_mean(context)
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The next measurements: dev of a promising child, the best on the next minibatch, or new children."""
