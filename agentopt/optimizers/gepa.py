@@ -168,7 +168,7 @@ def merged_values(archive: Archive, first: int, second: int, instances: Sequence
     """What two candidates make together, from the newest candidate that both descend from.
 
     `None` where one descends from the other, where there is no common ancestor that is no better than either, or where
-    only one of them changed anything.
+    they changed the same parameters.
     """
     lines = (set(_ancestors(archive, first)), set(_ancestors(archive, second)))
     if first in lines[1] or second in lines[0] or not lines[0] & lines[1]:
@@ -180,7 +180,7 @@ def merged_values(archive: Archive, first: int, second: int, instances: Sequence
     base, one, other = (archive.candidates[c].values for c in (ancestor, first, second))
     better = one if scores[1] >= scores[2] else other  # type: ignore[operator]  # none is None
     changed = [{name for name in base if values[name] != base[name]} for values in (one, other)]
-    if not changed[0] - changed[1] or not changed[1] - changed[0]:
+    if changed[0] == changed[1]:
         return None
     return {
         name: better[name] if name in changed[0] & changed[1] else one[name] if name in changed[0] else other[name]
