@@ -55,8 +55,8 @@ def test_a_third_of_a_rung_goes_on() -> None:
 
 
 def test_half_of_the_measurements_find_as_good_a_point() -> None:
-    full = [noisy("random:batch=9", seed, 540) for seed in range(8)]
-    halved = [noisy("halving:optimizer=(random:batch=9),smallest=3", seed, 270) for seed in range(8)]
+    full = [noisy("random:batch=9", seed, 540) for seed in range(5)]
+    halved = [noisy("halving:optimizer=(random:batch=9),smallest=3", seed, 270) for seed in range(5)]
     assert sum(halved) >= sum(full)
 
 

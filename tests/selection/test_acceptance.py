@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentopt.selection.acceptance import SequentialTest, sign_flip_p
 
 
-def accepted(gain: float, *, total: int, runs: int = 400, graded: bool = False) -> float:
+def accepted(gain: float, *, total: int, runs: int = 250, graded: bool = False) -> float:
     """How often a child whose scores are better by `gain` in the mean is called better."""
     test, count = SequentialTest(), 0
     for run in range(runs):
