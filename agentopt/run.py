@@ -319,6 +319,7 @@ class Run:
             refuse=self._refused,
             llm=self._llm,
             target=self.task.target,
+            seed=self.settings.seed,
         )
 
     def _recorded(self, role: ExchangeRole, *, held: bool = False) -> RecordedLLM | None:

@@ -25,7 +25,9 @@ class Context:
         objective: what the task is after, in words.
         instances: ids of the train and dev instances, in order. Test instances are not here.
         rng: the only source of chance; made anew for every ask from the seed and the numbers of candidates and
-            refusals in the archive, so that an optimizer needs no state of its own.
+            refusals in the archive, so that an optimizer needs no state of its own. It is the same again while only
+            known candidates are measured: mix in what changes (how many were) where that matters.
+        seed: of the run, for chance that must stay the same from ask to ask.
         llm: answers as the optimizer's model; `None` where the run has none.
         target: a score that cannot be beaten, where the task knows one.
         refuse: enters a proposal that could not be used, with the words that say why.
@@ -41,6 +43,12 @@ class Context:
     refuse: Callable[[Refusal], None]
     llm: LLM | None = None
     target: float | None = None
+    seed: int = 0
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The instances that candidates are compared on: dev, or train where there is no dev."""
+        return self.instances["dev"] or self.instances["train"]
 
 
 @runtime_checkable
@@ -63,5 +71,10 @@ def settings_of(plugin: object) -> dict[str, Any]:
     """A plug-in's name and settings as plain data, for a record's header."""
     settings = {key: value for key, value in vars(plugin).items() if not key.startswith("_")}
     return {"name": getattr(plugin, "name", type(plugin).__name__)} | {
-        key: settings_of(value) if isinstance(value, Proposer) else value for key, value in settings.items()
+        key: settings_of(value) if _is_plugin(value) else value for key, value in settings.items()
     }
+
+
+def _is_plugin(value: object) -> bool:
+    """Whether it proposes or searches; optimizers are above this layer."""
+    return isinstance(value, Proposer) or (hasattr(value, "ask") and hasattr(value, "needs"))
