@@ -94,7 +94,7 @@ def run(
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
     budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     evaluations_made: list[Evaluated] = []
-    with Progress(quiet=as_json) as progress, interruptible(out):
+    with Progress(quiet=as_json) as progress, interruptible(progress, out):
 
         def on_event(event: Event) -> None:
             if isinstance(event, Evaluated):
@@ -132,15 +132,15 @@ def run(
 
 
 @contextmanager
-def interruptible(out: Path) -> Iterator[None]:
+def interruptible(progress: Progress, out: Path) -> Iterator[None]:
     """Ends the command where the user interrupts it, and says how the run goes on."""
     try:
         yield
     except KeyboardInterrupt:
         where = "" if out == Path("runs") else f" --out {out}"
         print(
-            f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}\n"
-            f"  go on: agentopt resume last{where}",
+            f"agentopt: interrupted; what was done is in the record: agentopt inspect {progress.run}{where}\n"
+            f"agentopt: to go on from there: agentopt resume {progress.run}{where}",
             file=sys.stderr,
         )
         raise typer.Exit(130) from None
