@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -91,6 +91,49 @@ def solve_json(source: str, model: Json, options: Mapping[str, Any] | None = Non
         `Solution.to_json()`.
     """
     return solve(Model.from_json(model), **(options or {})).to_json()
+
+
+class Relaxations:
+    """The linear relaxation of a model, solved again and again with other bounds of its columns.
+
+    One HiGHS holds the model and goes on from its last basis. For what it leaves open, it starts anew.
+
+    Args:
+        model: a linear one.
+    """
+
+    def __init__(self, model: Model) -> None:
+        import numpy as np
+
+        self._model = relaxation(model)
+        self._places = np.arange(len(model.columns), dtype=np.int32)
+        self._highs: Any = None
+
+    def solve(self, lower: Sequence[float], upper: Sequence[float]) -> Solution:
+        """What `solve` says of the relaxation under these bounds, one of each per column."""
+        import numpy as np
+
+        options = {**_options(60.0, 0.0, 0, 1), "presolve": "off", "solver": "simplex"}
+        if self._highs is None:
+            self._highs = highs_of(self._model, options)
+        highs = self._highs
+        highs.changeColsBounds(len(self._places), self._places, np.array(lower), np.array(upper))
+        highs.run()
+        name = highs.getModelStatus().name
+        if name == "kOptimal":
+            return _read(self._model, highs)
+        if name == "kInfeasible":
+            _, exists, ray = highs.getDualRay()
+            if exists:
+                weights = tuple(float(weight) for weight in ray)
+                return Solution(status="infeasible", farkas_ray=weights)
+        self._highs = None
+        return solve(self.model(lower, upper))
+
+    def model(self, lower: Sequence[float], upper: Sequence[float]) -> Model:
+        """The relaxation under these bounds."""
+        columns = [replace(c, lower=a, upper=b) for c, a, b in zip(self._model.columns, lower, upper)]
+        return replace(self._model, columns=tuple(columns))
 
 
 def relaxation(model: Model) -> Model:
@@ -209,19 +252,27 @@ def _run(model: Model, options: Mapping[str, Any]) -> tuple[Any, str]:
     import highspy
 
     message = ""
+    highs = highs_of(model, options)
+    if highs is None:
+        return highspy.Highs(), "HiGHS refused the model"
+    if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
+        highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
+        highs.run()
+        message = f"{options['threads']} threads were asked for; HiGHS kept the number this process began with"
+    return highs, message
+
+
+def highs_of(model: Model, options: Mapping[str, Any]) -> Any:
+    """A `highspy.Highs` that holds `model`; `None` where it refuses to."""
+    import highspy
+
     highs = highspy.Highs()
     for name, value in options.items():
         highs.setOptionValue(name, value)
     passed = [highs.passModel(to_highs(model))]
     if model.objective.quadratic:
         passed.append(highs.passHessian(to_hessian(model)))
-    if highspy.HighsStatus.kError in passed:
-        return highs, "HiGHS refused the model"
-    if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
-        highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
-        highs.run()
-        message = f"{options['threads']} threads were asked for; HiGHS kept the number this process began with"
-    return highs, message
+    return None if highspy.HighsStatus.kError in passed else highs
 
 
 def _read(model: Model, highs: Any) -> Solution:
