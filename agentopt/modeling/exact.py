@@ -20,6 +20,7 @@ SparseProducts = dict[tuple[int, int], Fraction]
 Rational = int | Fraction
 """A whole number as `int`, whose arithmetic takes a tenth of the time; never divided, which would give a float."""
 _NOTHING = Fraction(0)
+_LONGEST_SCALE = 256  # bits
 _WORK = 400_000  # multiplications, of numbers of up to 64 bits, after which an exact solve is given up; about a second
 _LARGEST_WHOLE = 2**53  # from here on a float's decimals and its value may differ
 
@@ -76,7 +77,7 @@ class ExactProgram:
             model=model,
             sign=sign,
             constant=exact(model.objective.constant),
-            cost={j: sign * a for j, a in _by_index(model, model.objective.coefficients).items()},
+            cost={j: a if sign == 1 else -a for j, a in _by_index(model, model.objective.coefficients).items()},
             lower=[_bound(min(column.lower, 0.0) if column.is_semi else column.lower) for column in model.columns],
             upper=[_bound(max(column.upper, 0.0) if column.is_semi else column.upper) for column in model.columns],
             rows=rows,
@@ -144,11 +145,12 @@ class ExactProgram:
             return None
         cost = self.cost if cost is None else cost
         total: Rational = 0
-        reduced: dict[int, Rational] = {j: lean(a) for j, a in cost.items()}
+        scale = _common_scale([*y, *cost.values()])
+        reduced: dict[int, Rational] = {j: _times(a, scale) for j, a in cost.items()}
         for i, multiplier in enumerate(y):
             if not multiplier:
                 continue
-            weight = lean(multiplier)
+            weight = _times(multiplier, scale)
             side = self.row_lower[i] if weight > 0 else self.row_upper[i]
             if side is None:
                 return None
@@ -162,7 +164,7 @@ class ExactProgram:
             if side is None:
                 return None
             total += weight * lean(side)
-        return Fraction(total)
+        return Fraction(total) / scale
 
     def is_improving_ray(self, ray: Sequence[Fraction]) -> bool:
         """From any feasible point, going along `ray` stays feasible forever and lowers the cost forever."""
@@ -186,6 +188,22 @@ def lean(value: Rational) -> Rational:
     return value.numerator if value.denominator == 1 else value
 
 
+def _common_scale(values: Sequence[Rational]) -> int:
+    """What makes all of `values` whole; 1 where that would be a number too long to be worth it."""
+    scale = 1
+    for value in values:
+        if scale % value.denominator:
+            scale = math.lcm(scale, value.denominator)
+            if scale.bit_length() > _LONGEST_SCALE:
+                return 1
+    return scale
+
+
+def _times(value: Rational, scale: int) -> Rational:
+    """`value` times what `_common_scale` gave for it and others."""
+    return value.numerator * (scale // value.denominator) if scale > 1 else lean(value)
+
+
 def _ratio(one: Rational, other: Rational) -> Rational:
     """`one` over `other`, which for two `int` Python's `/` would round."""
     if other == 1:
@@ -201,7 +219,8 @@ def solve_exactly(
     Gaussian elimination, each pivot in a shortest row and there in a shortest column (Markowitz).
     """
     system = [{j: lean(a) for j, a in row.items()} for row in rows]
-    values = [lean(value) for value in right]
+    scale = _common_scale(right)
+    values = [_times(value, scale) for value in right]
     users: dict[int, set[int]] = {}
     for i, row in enumerate(system):
         for j in row:
@@ -239,7 +258,7 @@ def solve_exactly(
     for i, j in reversed(pivots):
         rest = sum(a * solution[column] for column, a in system[i].items() if column != j)
         solution[j] = _ratio(lean(values[i] - rest), system[i][j])
-    return [Fraction(solution[j]) for j in range(len(system))]
+    return [Fraction(solution[j], scale) for j in range(len(system))]
 
 
 def shown(value: Fraction) -> str:

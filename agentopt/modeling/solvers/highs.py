@@ -110,7 +110,7 @@ class Relaxations:
         self._highs: Any = None
 
     def solve(self, lower: Sequence[float], upper: Sequence[float]) -> Solution:
-        """What `solve` says of the relaxation under these bounds, one of each per column."""
+        """Status, and the final basis or a Farkas ray, under these bounds, one of each per column."""
         import numpy as np
 
         options = {**_options(60.0, 0.0, 0, 1), "presolve": "off", "solver": "simplex"}
@@ -120,8 +120,11 @@ class Relaxations:
         highs.changeColsBounds(len(self._places), self._places, np.array(lower), np.array(upper))
         highs.run()
         name = highs.getModelStatus().name
-        if name == "kOptimal":
-            return _read(self._model, highs)
+        basis = highs.getBasis()
+        if name == "kOptimal" and basis.valid:
+            return Solution(
+                status="optimal", column_basis=_statuses(basis.col_status), row_basis=_statuses(basis.row_status)
+            )
         if name == "kInfeasible":
             _, exists, ray = highs.getDualRay()
             if exists:
@@ -298,9 +301,13 @@ def _read(model: Model, highs: Any) -> Solution:
         gap=0.0,
         row_duals=tuple(float(value) for value in found.row_dual),
         reduced_costs=tuple(float(value) for value in found.col_dual),
-        column_basis=tuple(_BASIS[status.name] for status in basis.col_status) if basis.valid else None,
-        row_basis=tuple(_BASIS[status.name] for status in basis.row_status) if basis.valid else None,
+        column_basis=_statuses(basis.col_status) if basis.valid else None,
+        row_basis=_statuses(basis.row_status) if basis.valid else None,
     )
+
+
+def _statuses(statuses: Sequence[Any]) -> tuple[BasisStatus, ...]:
+    return tuple(_BASIS[status.name] for status in statuses)
 
 
 def _with_rays(model: Model, solution: Solution, options: Mapping[str, Any]) -> Solution:
