@@ -1,4 +1,4 @@
-"""What `verify` says of models with products, indicators and sets: never more than is proved, whatever the solver says."""
+"""What `verify` says of products, indicators and sets: never more than is proved, whatever the solver says."""
 
 from __future__ import annotations
 
