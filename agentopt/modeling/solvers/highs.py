@@ -96,7 +96,8 @@ def solve_json(source: str, model: Json, options: Mapping[str, Any] | None = Non
 class Relaxations:
     """The linear relaxation of a model, solved again and again with other bounds of its columns.
 
-    One HiGHS holds the model and goes on from its last basis. For what it leaves open, it starts anew.
+    One HiGHS holds the model and goes on from its last basis. For what it leaves open, as when its clock, which runs on
+    over all solves, has come to 60 s, it starts anew.
 
     Args:
         model: a linear one.
@@ -113,23 +114,16 @@ class Relaxations:
         """Status, and the final basis or a Farkas ray, under these bounds, one of each per column."""
         import numpy as np
 
-        options = {**_options(60.0, 0.0, 0, 1), "presolve": "off", "solver": "simplex"}
         if self._highs is None:
+            options = {**_options(60.0, 0.0, 0, 1), "presolve": "off", "solver": "simplex"}
             self._highs = highs_of(self._model, options)
         highs = self._highs
-        highs.changeColsBounds(len(self._places), self._places, np.array(lower), np.array(upper))
-        highs.run()
-        name = highs.getModelStatus().name
-        basis = highs.getBasis()
-        if name == "kOptimal" and basis.valid:
-            return Solution(
-                status="optimal", column_basis=_statuses(basis.col_status), row_basis=_statuses(basis.row_status)
-            )
-        if name == "kInfeasible":
-            _, exists, ray = highs.getDualRay()
-            if exists:
-                weights = tuple(float(weight) for weight in ray)
-                return Solution(status="infeasible", farkas_ray=weights)
+        if highs is not None:
+            highs.changeColsBounds(len(self._places), self._places, np.array(lower), np.array(upper))
+            highs.run()
+            found = _evidence(highs)
+            if found is not None:
+                return found
         self._highs = None
         return solve(self.model(lower, upper))
 
@@ -263,6 +257,19 @@ def _run(model: Model, options: Mapping[str, Any]) -> tuple[Any, str]:
         highs.run()
         message = f"{options['threads']} threads were asked for; HiGHS kept the number this process began with"
     return highs, message
+
+
+def _evidence(highs: Any) -> Solution | None:
+    """The final basis of an optimal linear program, or the Farkas ray of an infeasible one; `None` without it."""
+    name = highs.getModelStatus().name
+    if name == "kOptimal":
+        basis = highs.getBasis()
+        columns, rows = _statuses(basis.col_status), _statuses(basis.row_status)
+        return Solution(status="optimal", column_basis=columns, row_basis=rows) if basis.valid else None
+    if name == "kInfeasible":
+        _, exists, ray = highs.getDualRay()
+        return Solution(status="infeasible", farkas_ray=tuple(map(float, ray))) if exists else None
+    return None
 
 
 def highs_of(model: Model, options: Mapping[str, Any]) -> Any:
