@@ -9,14 +9,15 @@ from decimal import Decimal
 from typing import Any
 
 from agentopt.errors import UsageError
-from agentopt.modeling import Model, Solution, Verification, verify
+from agentopt.modeling import Alternative, Evidence, Model, ModelVerdict, Report, Solution, Verification
+from agentopt.modeling.capture.harness import CAPTURE
 from agentopt.modeling.capture.libraries import libraries_of
 from agentopt.modeling.evidence.finding import Finding
-from agentopt.modeling.examine import examine
+from agentopt.modeling.examine import Depth, examine
 from agentopt.modeling.solvers.base import SecondSolver
+from agentopt.modeling.verification import with_second_opinion
 from agentopt.sandbox.base import Limits, Outcome, Sandbox
 
-HARNESS = "agentopt.modeling.capture.harness:capture"
 MEMORY_MB = 4096
 PROGRAM_S = 20.0
 IMPORT_S = 30.0
@@ -36,7 +37,9 @@ class Answer:
         text: what was found, in words, for whoever repairs the program.
         model, solution, verification: `None` where there is no model.
         draft: the program or document that it is of.
-        findings: what a comparison with the problem's words found and no repair cleared.
+        looks: what each look at the model, and at its fit to the problem's words, came to.
+        findings: the warnings and questions among them that no repair cleared.
+        is_cross_checked: a second solver and the relations of `metamorphic` are demanded.
         samples: the answers that this one was chosen from, itself included; empty where there was no choice.
         votes: how many of them say the same.
     """
@@ -48,7 +51,9 @@ class Answer:
     solution: Solution | None = field(default=None, repr=False)
     verification: Verification | None = None
     draft: str = field(default="", repr=False)
+    looks: tuple[Evidence, ...] = field(default=(), repr=False)
     findings: tuple[Finding, ...] = field(default=(), repr=False)
+    is_cross_checked: bool = False
     samples: tuple[Answer, ...] = field(default=(), repr=False)
     votes: int = 1
 
@@ -59,12 +64,36 @@ class Answer:
 
     @property
     def is_accepted(self) -> bool:
-        """Proved as an answer to its model, no open warning, and, among several samples, said by at least half.
+        """Proved as an answer to its model, no open warning, no missing check, and said by half of several samples.
 
         That the model is the problem's is not proved by this; how often it is right is what a report measures.
         """
         is_agreed = 2 * self.votes >= len(self.samples)
-        return bool(self.objectives["proved"]) and not self.warnings and is_agreed
+        return bool(self.objectives["proved"]) and not self.warnings and not self.missing and is_agreed
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Checks that were demanded and could not run, each with the reason."""
+        checks = self.verification.checks if self.verification and self.is_cross_checked else ()
+        demanded = [c for c in checks if c.name == "second solver" or c.name.startswith("relation")]
+        unable = [f"{c.name}: {c.detail}" for c in demanded if c.verdict == "not checked"]
+        return (*unable, *(f"{look.name}: {look.detail}" for look in self.looks if look.result == "not checked"))
+
+    @property
+    def report(self) -> Report | None:
+        """Both verdicts, on the solve and on the model, with what they rest on; `None` without a model."""
+        if self.model is None or self.solution is None or self.verification is None:
+            return None
+        others = [s for s in self.samples if s.model is not None and (s.status, s.value) != (self.status, self.value)]
+        return Report(
+            model=self.model,
+            solution=self.solution,
+            verification=self.verification,
+            model_verdict=ModelVerdict(evidence=self.looks),
+            assumptions=tuple(finding.text for finding in self.findings if finding.is_question),
+            alternatives=tuple(Alternative(value=s.value, why=f"another sample is {s.status}") for s in others),
+            code=self.draft,
+        )
 
     @property
     def verdict(self) -> str:
@@ -100,15 +129,22 @@ class Answer:
         return self.summary
 
 
-def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: SecondSolver | None = None) -> Answer:
+def answer_of(
+    program: str,
+    data: Any,
+    sandbox: Sandbox,
+    *,
+    depth: Depth = Depth(),
+    second_solver: SecondSolver | None = None,
+) -> Answer:
     """Runs `program` in the sandbox, captures its model, and solves and verifies that outside of the program.
 
     Args:
-        second_solver: asked where optimality could not be proved. Runs do without one, so that their scores and words
-            do not depend on what else is installed.
+        second_solver: asked where optimality could not be proved, and at the level `rigorous` in any case. Runs at
+            other levels do without one, so that their scores and words do not depend on what else is installed.
     """
     limits = limits_of(program)
-    outcome = sandbox.call(program, HARNESS, [data], limits=limits)
+    outcome = sandbox.call(program, CAPTURE, [data], limits=limits)
     if outcome.status != "ok":
         return Answer(status="no_program", text=_stopped(outcome, limits))
     captured = outcome.value
@@ -120,19 +156,24 @@ def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: Secon
         return Answer(status="no_program", text=f"The program's model is not a valid one: {error}")
     if not model.columns:
         return Answer(status="no_program", text="The program's model is empty: it has no variable.")
-    return _examined(model, captured["notes"], sandbox, second_solver)
+    return _examined(model, captured["notes"], sandbox, depth, second_solver)
 
 
-def answer_of_model(model: Model, sandbox: Sandbox) -> Answer:
-    """Solves, verifies and explains a model that no program had to build."""
-    return _examined(model, [], sandbox, None)
+def answer_of_model(
+    model: Model, sandbox: Sandbox, *, depth: Depth = Depth(), second_solver: SecondSolver | None = None
+) -> Answer:
+    """Solves, verifies and explains a model that no program had to build; see `answer_of`."""
+    return _examined(model, [], sandbox, depth, second_solver)
 
 
-def _examined(model: Model, notes: list[str], sandbox: Sandbox, second_solver: SecondSolver | None) -> Answer:
-    found = examine(model, sandbox)
+def _examined(
+    model: Model, notes: list[str], sandbox: Sandbox, depth: Depth, second_solver: SecondSolver | None
+) -> Answer:
+    found = examine(model, sandbox, depth)
     verification = found.verification
-    if second_solver is not None and verification.solver_verdict == "unproven":
-        verification = verify(model, found.solution, second_solver=second_solver)
+    is_cross_checked = depth.level == "rigorous"
+    if second_solver is not None and (is_cross_checked or verification.solver_verdict == "unproven"):
+        verification = with_second_opinion(verification, model, found.solution, second_solver)
     status = found.solution.status
     parts = [f"The model is {status}; as an answer to this model, that is {verification.solver_verdict}."]
     if verification.objective is not None:
@@ -145,6 +186,8 @@ def _examined(model: Model, notes: list[str], sandbox: Sandbox, second_solver: S
         model=model,
         solution=found.solution,
         verification=verification,
+        looks=found.looks,
+        is_cross_checked=is_cross_checked,
     )
 
 

@@ -6,14 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agentopt.adapters.answer import Answer, is_same_value
+from agentopt.modeling.examine import are_equivalent
+from agentopt.sandbox.base import Sandbox
 
 SameModel = Callable[[Answer, Answer], bool]
-"""Whether two answers are of one model; `same_optimum` where nothing better is at hand."""
+"""Whether two answers are of one model."""
 
 
 def same_optimum(a: Answer, b: Answer) -> bool:
     """Both have no solution in the same way, or the same verified optimum."""
     return same_value((a.status, a.value), (b.status, b.value))
+
+
+def proved_same_model(a: Answer, b: Answer, sandbox: Sandbox) -> bool:
+    """Whether the models of two answers are proved to be one; models with other optima are not compared."""
+    if a.model is None or b.model is None or not same_optimum(a, b):
+        return False
+    return a.model == b.model or are_equivalent(a.model, b.model, sandbox)
 
 
 def same_value(a: tuple[str, float | None], b: tuple[str, float | None]) -> bool:

@@ -18,14 +18,17 @@ class Effort:
 
     Args:
         styles: how each sample is written; one sample per style, and a vote where there are several.
-        is_compared: findings from the text, the units and the types go back for a repair, without further calls.
+        is_compared: what is found in text, units, types, rows, columns and unused data goes back for a repair, without
+            further calls.
         is_checked: a checker written from the text alone is compared with the model (one call more).
+        is_cross_checked: the solve is held against a second solver and the relations of `metamorphic`.
         is_retold: the model is described in words and compared with the problem (two calls more).
     """
 
     styles: tuple[str, ...] = ("direct",)
     is_compared: bool = False
     is_checked: bool = False
+    is_cross_checked: bool = False
     is_retold: bool = False
 
 
@@ -33,7 +36,11 @@ LEVELS: Mapping[LevelName, Effort] = {
     "fast": Effort(),
     "standard": Effort(styles=("direct", "staged", "direct"), is_compared=True),
     "rigorous": Effort(
-        styles=("direct", "staged", "direct", "staged"), is_compared=True, is_checked=True, is_retold=True
+        styles=("direct", "staged", "direct", "staged"),
+        is_compared=True,
+        is_checked=True,
+        is_cross_checked=True,
+        is_retold=True,
     ),
 }
 

@@ -37,7 +37,17 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "value": answer.value,
         "verdict": answer.verdict,
         "is_accepted": answer.is_accepted,
+        "missing": list(answer.missing),
         "votes": answer.votes,
         "samples": [[sample.status, sample.value] for sample in answer.samples],
         "findings": [finding.text for finding in answer.findings],
+        "report": _report_json(answer),
     }
+
+
+def _report_json(answer: Answer) -> dict[str, Any] | None:
+    """The report without what is long, and without the solve, whose seconds no replay could repeat."""
+    if answer.report is None:
+        return None
+    omitted = ("model", "data", "code", "certificate", "solve")
+    return {name: value for name, value in answer.report.to_json().items() if name not in omitted}

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from agentopt.adapters.answer import Answer
 from agentopt.adapters.benchmarks import read_problems
-from agentopt.adapters.consensus import SameModel, same_optimum
+from agentopt.adapters.consensus import SameModel
 from agentopt.adapters.effort import Effort, LevelName, PipelineName, effort_of
 from agentopt.adapters.grading import grade
 from agentopt.adapters.labels import with_labels
@@ -61,7 +61,7 @@ class Plan:
         pipeline, samples: in place of the level's own; see `effort.effort_of`.
         attempts: drafts per sample, the first one included.
         hints: consulted before anything is written; a record cannot hold it, so a replay needs it again.
-        same_model: whether two answers are of one model, for the vote.
+        same_model: whether two answers are of one model, for the vote; `None` for the proof of `equiv`.
 
     Raises:
         UsageError: a name that is none, or a number below 1.
@@ -74,7 +74,7 @@ class Plan:
     samples: int | None = None
     attempts: int = 3
     hints: Hints | None = None
-    same_model: SameModel = same_optimum
+    same_model: SameModel | None = None
 
     def __post_init__(self) -> None:
         if self.route not in ROUTES:
@@ -259,10 +259,12 @@ class _Solver:
         return bool(detach(found))
 
     def _examined(self, draft: Any, question: Any) -> Any:
-        return run_and_verify(draft, question, self._plan.route, self._plan.effort.is_compared)
+        effort = self._plan.effort
+        return run_and_verify(draft, question, self._plan.route, effort.is_compared, effort.is_cross_checked)
 
     def _checked(self, answer: Any, checker: Any, question: Any, llm: LLM) -> Any:
-        answer = compare_checked(answer, checker)
+        if self._plan.effort.is_checked:
+            answer = compare_checked(answer, checker)
         if self._plan.effort.is_retold:
             answer = contradict(self._texts["judging"], question, describe(answer, llm), answer, llm)
         return answer

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agentopt.adapters.answer import Answer, answer_of, answer_of_model
+from agentopt.adapters.answer import Answer, answer_of, answer_of_model, limits_of
 from agentopt.errors import ProposalError
 from agentopt.llm.base import LLM, ask
 from agentopt.llm.structured import extract_json
@@ -28,7 +28,13 @@ from agentopt.modeling.declarative.document import (
 from agentopt.modeling.declarative.units import unit_complaints
 from agentopt.modeling.evidence.coverage import literals_in, number_findings
 from agentopt.modeling.evidence.finding import Finding
+from agentopt.modeling.evidence.literals import unused_numbers
 from agentopt.modeling.evidence.provenance import provenance_findings
+from agentopt.modeling.examine import Depth
+from agentopt.modeling.model import Model
+from agentopt.modeling.report import Evidence
+from agentopt.modeling.solvers import scip
+from agentopt.modeling.solvers.base import SecondSolver
 from agentopt.prompts import load_prompt
 from agentopt.sandbox.base import Sandbox
 
@@ -48,16 +54,20 @@ class Route:
         instruction: the text to begin with that says how, by library; a parameter of the pipeline.
         write: `write(instruction, question, notes, llm)` gives a first draft.
         repair: `repair(instruction, question, draft, problem, llm)` gives another one, or the same again.
-        answer: solves and verifies what a draft says.
+        answer: solves and verifies what a draft says; a second solver is asked at the level `rigorous`.
         compare: findings about a draft whose model was solved, from the problem's words alone.
+        looks: the checks that `compare` makes.
+        unused: whether the model depends on all data of the draft, where `compare` does not say it.
     """
 
     draft: str
     instruction: Callable[[LibraryName], str]
     write: Callable[[str, str, str, LLM], str]
     repair: Callable[[str, str, str, str, LLM], str]
-    answer: Callable[[str, Sandbox], Answer]
+    answer: Callable[[str, Sandbox, Depth], Answer]
     compare: Callable[[str, str, Answer], list[Finding]]
+    looks: tuple[str, ...]
+    unused: Callable[[str, Model, Sandbox], Evidence] | None = None
 
 
 def program_in(reply: str) -> str:
@@ -127,13 +137,17 @@ def _compiled(draft: str) -> Document:
     return document
 
 
-def answer_of_document(draft: str, sandbox: Sandbox) -> Answer:
+def answer_of_document(draft: str, sandbox: Sandbox, depth: Depth = Depth()) -> Answer:
     """Compiles a document, and solves and verifies its model; no code of the document is executed."""
     try:
         model = compile_document(read_document(extract_json(draft))).model
     except ProposalError as error:
         return Answer(status="no_program", text=f"The document gave no model:\n{error}")
-    return answer_of_model(model, sandbox)
+    return answer_of_model(model, sandbox, depth=depth, second_solver=_second_solver(depth))
+
+
+def _second_solver(depth: Depth) -> SecondSolver | None:
+    return scip.solve if depth.level == "rigorous" else None
 
 
 def _compare_document(question: str, draft: str, answer: Answer) -> list[Finding]:
@@ -165,8 +179,12 @@ ROUTES: Mapping[RouteName, Route] = {
         instruction=_instruction,
         write=_write_program,
         repair=_repair_program,
-        answer=lambda draft, sandbox: answer_of(draft, None, sandbox),
+        answer=lambda draft, sandbox, depth: answer_of(
+            draft, None, sandbox, depth=depth, second_solver=_second_solver(depth)
+        ),
         compare=_compare_program,
+        looks=("numbers",),
+        unused=lambda draft, model, sandbox: unused_numbers(draft, model, sandbox, limits_of(draft)),
     ),
     "declarative": Route(
         draft="document",
@@ -175,5 +193,6 @@ ROUTES: Mapping[RouteName, Route] = {
         repair=_repair_document,
         answer=answer_of_document,
         compare=_compare_document,
+        looks=("numbers", "unused", "units", "provenance"),
     ),
 }

@@ -29,6 +29,8 @@ class ProblemScore:
         majority: whether the value that most samples gave is right.
         label: the label, `None` where infeasible or unbounded is right or there is none.
         findings: what the checks still say.
+        missing: checks that the level demands and that could not run; nothing is accepted without them.
+        report: `solver_verdict` and `model_verdict`, with the checks and looks; see `modeling.Report`.
         cost: `llm_calls`, `tokens`, `usd`, `seconds`.
     """
 
@@ -44,6 +46,8 @@ class ProblemScore:
     label: float | None = None
     provenance: str = ""
     findings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    report: Mapping[str, Any] | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -157,6 +161,8 @@ def _score(instance: Instance, event: Evaluated) -> ProblemScore:
         samples=right,
         majority=right[most] if right else None,
         findings=tuple(answer["findings"]),
+        missing=tuple(answer.get("missing", ())),  # records of before the field have none
+        report=answer.get("report"),
     )
 
 

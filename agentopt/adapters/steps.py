@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentopt.adapters.answer import Answer
-from agentopt.adapters.consensus import SameModel, same_optimum, vote
+from agentopt.adapters.consensus import SameModel, proved_same_model, same_optimum, vote
 from agentopt.adapters.repairs import is_kept
 from agentopt.adapters.routes import ROUTES, RouteName, program_in
 from agentopt.errors import ProposalError
@@ -17,8 +17,10 @@ from agentopt.graph.scope import active_sandbox
 from agentopt.llm.base import LLM, ask
 from agentopt.llm.structured import extract_json
 from agentopt.modeling.evidence.enumeration import compare_with_checker
-from agentopt.modeling.evidence.finding import Finding
+from agentopt.modeling.evidence.finding import Finding, findings_of, look_of
 from agentopt.modeling.evidence.integrality import integrality_findings
+from agentopt.modeling.examine import Depth
+from agentopt.modeling.report import Evidence
 from agentopt.modeling.text import between
 from agentopt.prompts import load_prompt
 
@@ -80,22 +82,33 @@ def repair_draft(instruction: str, question: str, answer: Answer, route: RouteNa
 
 
 @bundle
-def run_and_verify(draft: str, question: str, route: RouteName, is_compared: bool) -> Answer:
+def run_and_verify(draft: str, question: str, route: RouteName, is_compared: bool, is_cross_checked: bool) -> Answer:
     """Solves the model of a draft, verifies the solution and, if asked for, compares the model with the words."""
-    sandbox = active_sandbox()
-    answer = replace(ROUTES[route].answer(draft, sandbox), draft=draft)
-    if not is_compared:
+    sandbox, way = active_sandbox(), ROUTES[route]
+    depth = Depth(level="rigorous" if is_cross_checked else "standard", is_audited=is_compared)
+    answer = replace(way.answer(draft, sandbox, depth), draft=draft)
+    if not is_compared or answer.model is None:
         return answer
-    findings = ROUTES[route].compare(question, draft, answer)
-    if answer.model is not None and answer.status == "optimal" and answer.value is not None:
-        findings += integrality_findings(answer.model, answer.value, sandbox)
-    return replace(answer, findings=tuple(findings))
+    looks = list(answer.looks)
+    if way.unused is not None:
+        looks.append(way.unused(draft, answer.model, sandbox))
+    findings = [finding for look in looks for finding in findings_of(look)]
+    for name in way.looks:
+        found = [finding for finding in way.compare(question, draft, answer) if finding.check == name]
+        looks.append(look_of(name, found))
+        findings += found
+    if answer.status == "optimal" and answer.value is not None:
+        found = integrality_findings(answer.model, answer.value, sandbox)
+        looks.append(look_of("integrality", found))
+        findings += found
+    return replace(answer, looks=tuple(looks), findings=tuple(findings))
 
 
 @bundle
-def choose(answers: Sequence[Answer], styles: Sequence[str], same_model: SameModel) -> Answer:
-    """The answer that most samples agree with."""
-    return vote(answers, styles, same_model)
+def choose(answers: Sequence[Answer], styles: Sequence[str], same_model: SameModel | None) -> Answer:
+    """The answer that most samples agree with; by default, two are of one model where `equiv` proves it."""
+    sandbox = active_sandbox()
+    return vote(answers, styles, same_model or (lambda a, b: proved_same_model(a, b, sandbox)))
 
 
 @bundle
@@ -120,13 +133,14 @@ def write_checker(checking: str, question: str, answer: Answer, llm: LLM) -> str
 
 @bundle
 def compare_checked(answer: Answer, checker: str) -> Answer:
-    """The answer with what the checker disagrees about; a checker that fails says nothing."""
-    if answer.model is None or not checker:
+    """The answer with what the checker disagrees about; one that fails, or is not there, is a missing check."""
+    if answer.model is None:
         return answer
+    if not checker:
+        return _looked_at(answer, "checker", [], f"the model has more than {_MOST_VARIABLES} variables, or none")
     values = answer.solution.values if answer.solution else None
     found = compare_with_checker(answer.model, checker, values, active_sandbox())
-    others = tuple(f for f in answer.findings if f.check != "checker")
-    return replace(answer, findings=(*others, *found.findings))
+    return _looked_at(answer, "checker", found.findings, found.problem)
 
 
 @bundle
@@ -142,22 +156,38 @@ def describe(answer: Answer, llm: LLM) -> str:
 def contradict(judging: str, question: str, description: str, answer: Answer, llm: LLM) -> Answer:
     """The answer with the contradictions between problem and description; those without a true quote are dropped."""
     if not description:
-        return answer
+        return _looked_at(answer, "review", [], "the model is too long to be described")
     prompt = load_prompt("modeling_back_translation")
     asked = prompt.fill("judge", instruction=judging, question=question, description=description)
     reply = ask(llm, asked, schema=_CONTRADICTIONS, schema_name="contradictions")
-    others = tuple(f for f in answer.findings if f.check != "review")
-    return replace(answer, findings=(*others, *_contradictions(reply, question)))
+    contradictions = _contradictions(reply, question)
+    problem = "the reply has no list of contradictions" if contradictions is None else ""
+    return _looked_at(answer, "review", contradictions or [], problem)
 
 
-def _contradictions(reply: str, question: str) -> list[Finding]:
+def _looked_at(answer: Answer, name: str, found: Sequence[Finding], problem: str) -> Answer:
+    """The answer after one look more, in place of an earlier one of that name.
+
+    Args:
+        problem: why it could not look; empty if it could.
+    """
+    look = Evidence(name=name, result="not checked", detail=problem) if problem else look_of(name, found)
+    looks = tuple(other for other in answer.looks if other.name != name)
+    findings = tuple(finding for finding in answer.findings if finding.check != name)
+    return replace(answer, looks=(*looks, look), findings=(*findings, *found))
+
+
+def _contradictions(reply: str, question: str) -> list[Finding] | None:
+    """Those with a true quote; `None` where the reply has no list of them."""
     try:
         said: Any = extract_json(reply)
     except ProposalError:
-        return []
+        return None
     listed = said.get("contradictions") if isinstance(said, dict) else None
+    if not isinstance(listed, list):
+        return None
     found = []
-    for entry in listed if isinstance(listed, list) else ():
+    for entry in listed:
         quote, why = (str(entry.get(key, "")) for key in ("problem", "why")) if isinstance(entry, dict) else ("", "")
         if quote.strip() and _plain(quote) in _plain(question):
             found.append(Finding(check="review", subject=_plain(quote), text=f"The problem says `{quote}`. {why}"))

@@ -16,7 +16,7 @@ from typing import Literal
 
 from agentopt.modeling.certificate import farkas_weights, vertex
 from agentopt.modeling.exact import ExactProgram
-from agentopt.modeling.solvers.highs import relaxation, solve
+from agentopt.modeling.solvers.highs import Relaxations
 
 _LARGEST_WHOLE = 2**53
 
@@ -75,6 +75,7 @@ def prove(
     if any(column.is_semi for column in program.model.columns):
         return Branching(outcome="open", nodes=0, reason="branching does not cover semicontinuous columns")
     step = _lattice_step(program, program.cost) if cutoff is not None else None
+    relaxations = Relaxations(program.model)
     stack, nodes, deadline = [program], 0, time.monotonic() + time_limit_s
     while stack:
         node = stack.pop()
@@ -85,18 +86,22 @@ def prove(
         if time.monotonic() > deadline:
             return Branching(outcome="open", nodes=nodes, reason=f"the proof took more than {time_limit_s:g} s")
         nodes += 1
-        outcome = _explore(node, cutoff, step)
+        outcome = _explore(node, relaxations, cutoff, step)
         if isinstance(outcome, Branching):
             return replace(outcome, nodes=nodes)
         stack += outcome
     return Branching(outcome="proved", nodes=nodes)
 
 
-def _explore(node: ExactProgram, cutoff: Fraction | None, step: Fraction | None) -> list[ExactProgram] | Branching:
+def _explore(
+    node: ExactProgram, relaxations: Relaxations, cutoff: Fraction | None, step: Fraction | None
+) -> list[ExactProgram] | Branching:
     """The children of a node: none when it is closed; or why the whole proof ends here."""
-    solution = solve(relaxation(node.model))
+    lower = [-math.inf if bound is None else float(bound) for bound in node.lower]
+    upper = [math.inf if bound is None else float(bound) for bound in node.upper]
+    solution = relaxations.solve(lower, upper)
     if solution.status == "infeasible":
-        if farkas_weights(node, solution) is not None:
+        if farkas_weights(node, solution, lambda: relaxations.model(lower, upper)) is not None:
             return []
         return Branching(outcome="open", nodes=0, reason="an infeasible node could not be certified")
     corner = vertex(node, solution) if solution.status == "optimal" else None
@@ -123,17 +128,14 @@ def _explore(node: ExactProgram, cutoff: Fraction | None, step: Fraction | None)
 
 
 def _children(node: ExactProgram, j: int, value: Fraction) -> list[ExactProgram]:
-    """`node` with column j at most, and at least, the whole numbers around `value`; nearer side explored first."""
-    column, below, above = node.model.columns[j], math.floor(value), math.ceil(value)
+    """`node` with column j at most, and at least, the whole numbers around `value`; nearer side explored first.
+
+    Their `model` is the root's: only the bounds of the program say where in the tree it is.
+    """
+    below, above = math.floor(value), math.ceil(value)
     down, up = list(node.upper), list(node.lower)
     down[j], up[j] = Fraction(below), Fraction(above)
-    columns = node.model.columns
-    lower_half = (*columns[:j], replace(column, upper=float(below)), *columns[j + 1 :])
-    upper_half = (*columns[:j], replace(column, lower=float(above)), *columns[j + 1 :])
-    children = [
-        replace(node, model=replace(node.model, columns=lower_half), upper=down),
-        replace(node, model=replace(node.model, columns=upper_half), lower=up),
-    ]
+    children = [replace(node, upper=down), replace(node, lower=up)]
     return children[::-1] if value - below < Fraction(1, 2) else children
 
 

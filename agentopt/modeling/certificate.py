@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from agentopt.modeling.elastic import amount_of, elastic_model
-from agentopt.modeling.exact import ExactProgram, Sparse, exact, solve_exactly
+from agentopt.modeling.exact import ExactProgram, Rational, Sparse, exact, lean, solve_exactly
 from agentopt.modeling.model import Column, Model, Objective, Row
 from agentopt.modeling.solvers.base import BasisStatus, Solution
 from agentopt.modeling.solvers.highs import relaxation, solve
@@ -46,11 +46,15 @@ def vertex(program: ExactProgram, solution: Solution) -> Vertex | None:
         return None
     place = {j: k for k, j in enumerate(basic)}
     x = [_resting(status, low, up) for status, low, up in zip(solution.column_basis, program.lower, program.upper)]
-    right, matrix, transposed = [], [], [Sparse() for _ in basic]
+    resting_at = [lean(value) for value in x]
+    right: list[Rational] = []
+    matrix: list[dict[int, Rational]] = []
+    transposed: list[dict[int, Rational]] = [{} for _ in basic]
     for k, i in enumerate(tight):
         goal = _resting(solution.row_basis[i], program.row_lower[i], program.row_upper[i])
-        matrix.append({place[j]: a for j, a in program.rows[i].items() if j in place})
-        right.append(goal - sum((a * x[j] for j, a in program.rows[i].items() if j not in place), Fraction(0)))
+        matrix.append({place[j]: a for j, a in program.lean_rows[i].items() if j in place})
+        resting = sum(a * resting_at[j] for j, a in program.lean_rows[i].items() if j not in place and resting_at[j])
+        right.append(goal - resting)
         for j, a in matrix[-1].items():
             transposed[j][k] = a
     values = solve_exactly(matrix, right)
@@ -76,11 +80,14 @@ def _resting(status: BasisStatus, lower: Fraction | None, upper: Fraction | None
     return second if second is not None else Fraction(0)
 
 
-def farkas_weights(program: ExactProgram, solution: Solution | None = None) -> Sequence[Fraction] | None:
-    """Row weights that prove the linear relaxation of the program's model infeasible; `None` if none were found.
+def farkas_weights(
+    program: ExactProgram, solution: Solution | None = None, relaxed: Callable[[], Model] | None = None
+) -> Sequence[Fraction] | None:
+    """Row weights that prove the linear relaxation of the program infeasible; `None` if none were found.
 
     Args:
         solution: may bring a `farkas_ray`, which is tried first.
+        relaxed: gives the relaxation, where it is not that of the program's model.
     """
 
     def proves(y: Sequence[Fraction]) -> bool:
@@ -92,7 +99,7 @@ def farkas_weights(program: ExactProgram, solution: Solution | None = None) -> S
             found = _first(_rationalised(solution.farkas_ray, sign), proves)
             if found is not None:
                 return found
-    elastic = elastic_model(relaxation(program.model))
+    elastic = elastic_model(relaxed() if relaxed else relaxation(program.model))
     corner = vertex(ExactProgram.of(elastic), solve(elastic))
     if corner is None:
         return None

@@ -17,6 +17,10 @@ from agentopt.modeling.model import Model, Products, Row, SpecialOrderedSet
 
 Sparse = dict[int, Fraction]
 SparseProducts = dict[tuple[int, int], Fraction]
+Rational = int | Fraction
+"""A whole number as `int`, whose arithmetic takes a tenth of the time; never divided, which would give a float."""
+_NOTHING = Fraction(0)
+_LONGEST_SCALE = 256  # bits
 _WORK = 400_000  # multiplications, of numbers of up to 64 bits, after which an exact solve is given up; about a second
 _LARGEST_WHOLE = 2**53  # from here on a float's decimals and its value may differ
 
@@ -47,6 +51,7 @@ class ExactProgram:
     Args:
         sign: 1, or -1 when the model maximizes; `cost` and `products` have it applied, `constant` has not.
         lower, upper: those of a semicontinuous column include 0.
+        lean_rows: `rows`, with whole numbers as `int`.
         row_lower, row_upper: `None` for rows with products or an indicator.
         products: what the objective has of them; no bound on a cost with products follows from `cost`.
     """
@@ -58,6 +63,7 @@ class ExactProgram:
     lower: Sequence[Fraction | None]
     upper: Sequence[Fraction | None]
     rows: Sequence[Sparse]
+    lean_rows: Sequence[Mapping[int, Rational]]
     row_lower: Sequence[Fraction | None]
     row_upper: Sequence[Fraction | None]
     products: SparseProducts
@@ -66,14 +72,16 @@ class ExactProgram:
     def of(cls, model: Model) -> ExactProgram:
         """The program that `model` says, its decimals taken literally."""
         sign = -1 if model.objective.sense == "maximize" else 1
+        rows = [_by_index(model, row.coefficients) for row in model.rows]
         return cls(
             model=model,
             sign=sign,
             constant=exact(model.objective.constant),
-            cost={j: sign * a for j, a in _by_index(model, model.objective.coefficients).items()},
+            cost={j: a if sign == 1 else -a for j, a in _by_index(model, model.objective.coefficients).items()},
             lower=[_bound(min(column.lower, 0.0) if column.is_semi else column.lower) for column in model.columns],
             upper=[_bound(max(column.upper, 0.0) if column.is_semi else column.upper) for column in model.columns],
-            rows=[_by_index(model, row.coefficients) for row in model.rows],
+            rows=rows,
+            lean_rows=[{j: lean(a) for j, a in row.items()} for row in rows],
             row_lower=[_bound(row.lower) if _is_linear(row) else None for row in model.rows],
             row_upper=[_bound(row.upper) if _is_linear(row) else None for row in model.rows],
             products={pair: sign * a for pair, a in _products(model, model.objective.quadratic).items()},
@@ -81,25 +89,26 @@ class ExactProgram:
 
     def objective(self, x: Sequence[Fraction]) -> Fraction:
         """Value at `x` in the model's own sense, constant included."""
-        total = sum((a * x[j] for j, a in self.cost.items() if x[j]), Fraction(0))
+        total = sum((lean(a) * lean(x[j]) for j, a in self.cost.items() if x[j]), Fraction(0))
         return self.own_sense(total + sum((a * x[j] * x[k] for (j, k), a in self.products.items()), Fraction(0)))
 
     def own_sense(self, cost: Fraction) -> Fraction:
         """A value of the minimized `cost` as the model states its objective."""
         return self.sign * cost + self.constant
 
-    def activity(self, row: int, x: Sequence[Fraction]) -> Fraction:
+    def activity(self, row: int, x: Sequence[Rational]) -> Rational:
         """Left-hand side of a row at `x`, products aside."""
-        return sum((a * x[j] for j, a in self.rows[row].items() if x[j]), Fraction(0))
+        return sum(a * x[j] for j, a in self.lean_rows[row].items() if x[j])
 
     def violations(self, x: Sequence[Fraction]) -> list[Violation]:
         """Everything that `x` breaks, worst first; empty exactly when `x` is feasible."""
         broken = []
+        lean_x = [lean(value) for value in x]
         for j, column in enumerate(self.model.columns):
             lower, upper = self.lower[j], self.upper[j]
             if column.is_semi:
                 lower, upper = _bound(column.lower), _bound(column.upper)
-            amount = _outside(x[j], lower, upper)
+            amount = _outside(lean_x[j], lower, upper)
             if column.is_semi:
                 amount = min(amount, abs(x[j]))
             if amount:
@@ -110,7 +119,7 @@ class ExactProgram:
         for i, row in enumerate(self.model.rows):
             if row.indicator is not None and x[self.model.column_index[row.indicator.column]] != row.indicator.value:
                 continue
-            activity = self.activity(i, x)
+            activity = self.activity(i, lean_x)
             if row.quadratic:
                 products = _products(self.model, row.quadratic)
                 activity += sum((a * x[j] * x[k] for (j, k), a in products.items()), Fraction(0))
@@ -135,25 +144,27 @@ class ExactProgram:
         if cost is None and self.products:
             return None
         cost = self.cost if cost is None else cost
-        total = Fraction(0)
-        reduced = dict(cost)
-        for i, weight in enumerate(y):
-            if not weight:
+        total: Rational = 0
+        scale = _common_scale([*y, *cost.values()])
+        reduced: dict[int, Rational] = {j: _times(a, scale) for j, a in cost.items()}
+        for i, multiplier in enumerate(y):
+            if not multiplier:
                 continue
+            weight = _times(multiplier, scale)
             side = self.row_lower[i] if weight > 0 else self.row_upper[i]
             if side is None:
                 return None
-            total += weight * side
-            for j, a in self.rows[i].items():
-                reduced[j] = reduced.get(j, Fraction(0)) - weight * a
+            total += weight * lean(side)
+            for j, a in self.lean_rows[i].items():
+                reduced[j] = reduced.get(j, 0) - weight * a
         for j, weight in reduced.items():
             if not weight:
                 continue
             side = self.lower[j] if weight > 0 else self.upper[j]
             if side is None:
                 return None
-            total += weight * side
-        return total
+            total += weight * lean(side)
+        return Fraction(total) / scale
 
     def is_improving_ray(self, ray: Sequence[Fraction]) -> bool:
         """From any feasible point, going along `ray` stays feasible forever and lowers the cost forever."""
@@ -164,20 +175,52 @@ class ExactProgram:
                 return False
             if step and self.model.columns[j].is_semi:
                 return False
+        lean_ray = [lean(step) for step in ray]
         for i in range(len(self.rows)):
-            change = self.activity(i, ray)
+            change = self.activity(i, lean_ray)
             if (change < 0 and self.row_lower[i] is not None) or (change > 0 and self.row_upper[i] is not None):
                 return False
         return sum((a * ray[j] for j, a in self.cost.items()), Fraction(0)) < 0
 
 
-def solve_exactly(rows: Sequence[Sparse], right: Sequence[Fraction], *, work: int = _WORK) -> list[Fraction] | None:
+def lean(value: Rational) -> Rational:
+    """`value`, as an `int` where it is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def _common_scale(values: Sequence[Rational]) -> int:
+    """What makes all of `values` whole; 1 where that would be a number too long to be worth it."""
+    scale = 1
+    for value in values:
+        if scale % value.denominator:
+            scale = math.lcm(scale, value.denominator)
+            if scale.bit_length() > _LONGEST_SCALE:
+                return 1
+    return scale
+
+
+def _times(value: Rational, scale: int) -> Rational:
+    """`value` times what `_common_scale` gave for it and others."""
+    return value.numerator * (scale // value.denominator) if scale > 1 else lean(value)
+
+
+def _ratio(one: Rational, other: Rational) -> Rational:
+    """`one` over `other`, which for two `int` Python's `/` would round."""
+    if other == 1:
+        return one
+    return -one if other == -1 else lean(Fraction(one) / other)
+
+
+def solve_exactly(
+    rows: Sequence[Mapping[int, Rational]], right: Sequence[Rational], *, work: int = _WORK
+) -> list[Fraction] | None:
     """The solution of a square sparse system, `None` if it is singular or needs more than `work` multiplications.
 
     Gaussian elimination, each pivot in a shortest row and there in a shortest column (Markowitz).
     """
-    system = [dict(row) for row in rows]
-    values = list(right)
+    system = [{j: lean(a) for j, a in row.items()} for row in rows]
+    scale = _common_scale(right)
+    values = [_times(value, scale) for value in right]
     users: dict[int, set[int]] = {}
     for i, row in enumerate(system):
         for j in row:
@@ -195,13 +238,13 @@ def solve_exactly(rows: Sequence[Sparse], right: Sequence[Fraction], *, work: in
         active.remove(i)
         pivots.append((i, j))
         for k in [k for k in users[j] if k in active]:
-            factor = system[k].pop(j) / system[i][j]
+            factor = _ratio(system[k].pop(j), system[i][j])
             work -= len(system[i]) * (1 + factor.denominator.bit_length() // 64 + factor.numerator.bit_length() // 64)
             values[k] -= factor * values[i]
             for column, a in system[i].items():
                 if column == j:
                     continue
-                entry = system[k].get(column, Fraction(0)) - factor * a
+                entry = system[k].get(column, 0) - factor * a
                 if entry:
                     system[k][column] = entry
                     users[column].add(k)
@@ -211,11 +254,11 @@ def solve_exactly(rows: Sequence[Sparse], right: Sequence[Fraction], *, work: in
             heapq.heappush(shortest, (len(system[k]), k))
         if work < 0:
             return None
-    solution: dict[int, Fraction] = {}
+    solution: dict[int, Rational] = {}
     for i, j in reversed(pivots):
-        rest = sum((a * solution[column] for column, a in system[i].items() if column != j), Fraction(0))
-        solution[j] = (values[i] - rest) / system[i][j]
-    return [solution[j] for j in range(len(system))]
+        rest = sum(a * solution[column] for column, a in system[i].items() if column != j)
+        solution[j] = _ratio(lean(values[i] - rest), system[i][j])
+    return [Fraction(solution[j], scale) for j in range(len(system))]
 
 
 def shown(value: Fraction) -> str:
@@ -253,7 +296,9 @@ def _bound(bound: float) -> Fraction | None:
     return None if math.isinf(bound) else exact(bound)
 
 
-def _outside(value: Fraction, lower: Fraction | None, upper: Fraction | None) -> Fraction:
-    below = lower - value if lower is not None and value < lower else Fraction(0)
-    above = value - upper if upper is not None and value > upper else Fraction(0)
-    return max(below, above) if below and above else below or above
+def _outside(value: Rational, lower: Fraction | None, upper: Fraction | None) -> Fraction:
+    if lower is not None and value < lean(lower):
+        return max(lower - value, value - upper) if upper is not None else lower - value
+    if upper is not None and value > lean(upper):
+        return Fraction(value - upper)
+    return _NOTHING

@@ -89,6 +89,26 @@ def verify(
     return Verification(status=solution.status, objective=value, checks=tuple(checks))
 
 
+def with_second_opinion(
+    verification: Verification,
+    model: Model,
+    solution: Solution,
+    second_solver: SecondSolver,
+    *,
+    time_limit_s: float = 60.0,
+) -> Verification:
+    """`verification` of `solution` after another solver was asked too, where the status is a settled one."""
+    if solution.status not in _DECIDED:
+        return verification
+    program = ExactProgram.of(model)
+    objective = None
+    if solution.status == "optimal" and solution.values is not None and all(map(math.isfinite, solution.values)):
+        objective = program.objective(check_feasibility(program, solution).x)
+    said = _asked(program, solution, objective, second_solver, time_limit_s)
+    others = tuple(check for check in verification.checks if check.name != said.name)
+    return replace(verification, checks=(*others, said))
+
+
 def _without_point(solution: Solution, program: ExactProgram) -> Solution:
     """`solution` for the program that its unboundedness is proved of, which may have more columns."""
     return solution if program.model.is_linear else replace(solution, values=None, primal_ray=None)

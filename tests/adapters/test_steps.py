@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import agentopt as ao
+from agentopt.adapters.answer import answer_of
+from agentopt.adapters.consensus import proved_same_model
 from agentopt.adapters.pipeline import PRELOAD, Plan, pipeline_task
 from agentopt.catalog import task_of_record
 from agentopt.errors import UsageError
@@ -313,8 +315,61 @@ def test_a_disagreement_that_stays_is_reported_and_not_accepted(tmp_path: Path) 
     assert any("loaf = 9, cake = 30" in text for text in found.answer["findings"])
 
 
-def test_a_checker_that_fails_says_nothing(tmp_path: Path) -> None:
-    assert Solved(tmp_path, rigorous(RIGHT, checker="1 / 0"), plan=PLAN).answer["is_accepted"]
+def test_a_checker_that_fails_warns_of_nothing_but_is_a_missing_check(tmp_path: Path) -> None:
+    found = Solved(tmp_path, rigorous(RIGHT, checker="1 / 0"), plan=PLAN).answer
+    assert not any("checker" in text for text in found["findings"])
+    assert not found["is_accepted"]
+    assert [why.partition(":")[0] for why in found["missing"]] == ["checker"]
+
+
+def test_nothing_is_accepted_at_rigorous_without_the_second_solver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # as where nothing more is installed
+    found = Solved(tmp_path, rigorous(RIGHT), plan=PLAN).answer
+    assert any(why.startswith("second solver: ") for why in found["missing"])
+    assert (found["verdict"], found["is_accepted"]) == ("certified", False)
+
+
+def test_a_review_without_a_list_is_a_missing_check(tmp_path: Path) -> None:
+    def reply(request: str) -> str:
+        return "I agree." if request.startswith("Two texts follow") else rigorous(RIGHT)(request)
+
+    found = Solved(tmp_path, reply, plan=PLAN).answer
+    assert ([why.partition(":")[0] for why in found["missing"]], found["is_accepted"]) == (["review"], False)
+
+
+def test_the_report_keeps_the_two_verdicts_apart(tmp_path: Path) -> None:
+    report = Solved(tmp_path, rigorous(RIGHT), plan=PLAN).answer["report"]
+    looks = {look["name"]: look["result"] for look in report["model_verdict"]["evidence"]}
+    names = {"columns", "rows", "big-M", "data", "numbers", "integrality", "checker", "review"}
+    assert (report["solver_verdict"], report["answer"], set(looks)) == ("certified", OPTIMUM, names)
+    checks = {check["name"]: check["result"] for check in report["checks"]}
+    assert checks["second solver"] == checks["relation: rows permuted"] == "proved"
+
+
+def test_data_that_the_model_does_not_depend_on_go_back_for_a_repair(tmp_path: Path) -> None:
+    forgotten = RIGHT.replace("loaf = ", "most_cakes = 30\nloaf = ").replace(", ub=30", "")
+    found = Solved(tmp_path, in_turn(fenced(forgotten), *[fenced(RIGHT)] * 8), level="standard", pipeline="direct")
+    assert "`most_cakes" in found.requests[1]
+    assert found.evaluation.score == 1.0
+
+
+def test_a_row_that_repeats_another_goes_back_for_a_repair(tmp_path: Path) -> None:
+    twice = RIGHT.replace("h.maximize", OVEN.replace("oven", "hours") + "h.maximize")
+    found = Solved(tmp_path, in_turn(fenced(twice), *[fenced(RIGHT)] * 8), level="standard", pipeline="direct")
+    assert "row `hours` repeats row `oven`" in found.requests[1]
+    assert found.answer["is_accepted"]
+
+
+def test_rows_scaled_are_the_same_model_and_an_equal_optimum_alone_is_not(tmp_path: Path) -> None:
+    doubled = RIGHT.replace("20 * loaf + 10 * cake <= 485", "40 * loaf + 20 * cake <= 970")
+    answers = [answer_of(program, None, Solved.sandbox) for program in (RIGHT, doubled, TOO_FEW)]
+    assert proved_same_model(answers[0], answers[1], Solved.sandbox)
+    assert not proved_same_model(answers[0], answers[2], Solved.sandbox)
+    tighter = answer_of(RIGHT.replace("lb=0, name", "lb=0, ub=20, name"), None, Solved.sandbox)
+    assert tighter.value == OPTIMUM
+    assert not proved_same_model(answers[0], tighter, Solved.sandbox)
 
 
 def test_a_contradiction_counts_only_with_words_of_the_problem(tmp_path: Path) -> None:

@@ -119,3 +119,11 @@ def test_numbers_are_shown_exactly_where_short() -> None:
     assert [shown(F(7)), shown(F(1, 4)), shown(F(1, 3))] == ["7", "0.25", "1/3"]
     assert shown(F(10**9 + 1, 3 * 10**8 + 7)).startswith("~3.33333")
     assert math.isclose(float(shown(F(10**15, 7 * 10**7 + 1))[1:]), 10**15 / (7 * 10**7 + 1))
+
+
+@pytest.mark.parametrize("long", [1, 3**200])
+def test_whole_numbers_are_divided_without_rounding(long: int) -> None:
+    rows = [{0: Fraction(3), 1: Fraction(1)}, {1: Fraction(7)}]
+    right = [Fraction(1), Fraction(2, long)]
+    y = right[1] / 7
+    assert solve_exactly(rows, right) == [(1 - y) / 3, y]

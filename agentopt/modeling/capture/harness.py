@@ -25,6 +25,8 @@ from agentopt.modeling.capture.libraries import Dialect, Undo, cannot_load, dial
 from agentopt.modeling.capture.recorder import CannotCapture, Recorder
 
 FILENAME = "<candidate>"
+CAPTURE = f"{__name__}:capture"
+"""How a sandbox is asked for `capture`."""
 _ENTRIES = ("solve", "main", "run", "build_model", "create_model", "solve_problem", "optimize")
 
 

@@ -223,7 +223,8 @@ def _drop_defined(work: _Work) -> bool:
             users = {id(user): user for user in (*uses[other], *uses[chosen])}
             uses[other] = [user for user in users.values() if other in user.terms]
         has_changed = True
-    work.rows = [row for row in work.rows if row.terms]
+    # an empty row that has a bound may be a contradiction, which `_tidy_rows` finds
+    work.rows = [row for row in work.rows if row.terms or row.lower is not None or row.upper is not None]
     return has_changed
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -91,6 +91,46 @@ def solve_json(source: str, model: Json, options: Mapping[str, Any] | None = Non
         `Solution.to_json()`.
     """
     return solve(Model.from_json(model), **(options or {})).to_json()
+
+
+class Relaxations:
+    """The linear relaxation of a model, solved again and again with other bounds of its columns.
+
+    One HiGHS holds the model and goes on from its last basis. For what it leaves open, as when its clock, which runs on
+    over all solves, has come to 60 s, it starts anew.
+
+    Args:
+        model: a linear one.
+    """
+
+    def __init__(self, model: Model) -> None:
+        import numpy as np
+
+        self._model = relaxation(model)
+        self._places = np.arange(len(model.columns), dtype=np.int32)
+        self._highs: Any = None
+
+    def solve(self, lower: Sequence[float], upper: Sequence[float]) -> Solution:
+        """Status, and the final basis or a Farkas ray, under these bounds, one of each per column."""
+        import numpy as np
+
+        if self._highs is None:
+            options = {**_options(60.0, 0.0, 0, 1), "presolve": "off", "solver": "simplex"}
+            self._highs = highs_of(self._model, options)
+        highs = self._highs
+        if highs is not None:
+            highs.changeColsBounds(len(self._places), self._places, np.array(lower), np.array(upper))
+            highs.run()
+            found = _evidence(highs)
+            if found is not None:
+                return found
+        self._highs = None
+        return solve(self.model(lower, upper))
+
+    def model(self, lower: Sequence[float], upper: Sequence[float]) -> Model:
+        """The relaxation under these bounds."""
+        columns = [replace(c, lower=a, upper=b) for c, a, b in zip(self._model.columns, lower, upper)]
+        return replace(self._model, columns=tuple(columns))
 
 
 def relaxation(model: Model) -> Model:
@@ -209,19 +249,40 @@ def _run(model: Model, options: Mapping[str, Any]) -> tuple[Any, str]:
     import highspy
 
     message = ""
+    highs = highs_of(model, options)
+    if highs is None:
+        return highspy.Highs(), "HiGHS refused the model"
+    if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
+        highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
+        highs.run()
+        message = f"{options['threads']} threads were asked for; HiGHS kept the number this process began with"
+    return highs, message
+
+
+def _evidence(highs: Any) -> Solution | None:
+    """The final basis of an optimal linear program, or the Farkas ray of an infeasible one; `None` without it."""
+    name = highs.getModelStatus().name
+    if name == "kOptimal":
+        basis = highs.getBasis()
+        columns, rows = _statuses(basis.col_status), _statuses(basis.row_status)
+        return Solution(status="optimal", column_basis=columns, row_basis=rows) if basis.valid else None
+    if name == "kInfeasible":
+        _, exists, ray = highs.getDualRay()
+        return Solution(status="infeasible", farkas_ray=tuple(map(float, ray))) if exists else None
+    return None
+
+
+def highs_of(model: Model, options: Mapping[str, Any]) -> Any:
+    """A `highspy.Highs` that holds `model`; `None` where it refuses to."""
+    import highspy
+
     highs = highspy.Highs()
     for name, value in options.items():
         highs.setOptionValue(name, value)
     passed = [highs.passModel(to_highs(model))]
     if model.objective.quadratic:
         passed.append(highs.passHessian(to_hessian(model)))
-    if highspy.HighsStatus.kError in passed:
-        return highs, "HiGHS refused the model"
-    if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
-        highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
-        highs.run()
-        message = f"{options['threads']} threads were asked for; HiGHS kept the number this process began with"
-    return highs, message
+    return None if highspy.HighsStatus.kError in passed else highs
 
 
 def _read(model: Model, highs: Any) -> Solution:
@@ -247,9 +308,13 @@ def _read(model: Model, highs: Any) -> Solution:
         gap=0.0,
         row_duals=tuple(float(value) for value in found.row_dual),
         reduced_costs=tuple(float(value) for value in found.col_dual),
-        column_basis=tuple(_BASIS[status.name] for status in basis.col_status) if basis.valid else None,
-        row_basis=tuple(_BASIS[status.name] for status in basis.row_status) if basis.valid else None,
+        column_basis=_statuses(basis.col_status) if basis.valid else None,
+        row_basis=_statuses(basis.row_status) if basis.valid else None,
     )
+
+
+def _statuses(statuses: Sequence[Any]) -> tuple[BasisStatus, ...]:
+    return tuple(_BASIS[status.name] for status in statuses)
 
 
 def _with_rays(model: Model, solution: Solution, options: Mapping[str, Any]) -> Solution:

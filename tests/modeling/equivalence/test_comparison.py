@@ -201,3 +201,18 @@ def test_the_verdict_is_what_enumeration_says(first: Model, second: Model) -> No
         assert one in (two, mirrored)
     elif found.verdict == "different":
         assert one != two
+
+
+@pytest.mark.parametrize("right", [1.0, -1.0])
+def test_a_row_without_terms_that_cannot_hold_is_not_dropped(right: float) -> None:
+    columns = (Column(name="x", upper=3.0),)
+    row = Row(name="r", lower=right) if right > 0 else Row(name="r", upper=right)
+    assert equiv(Model(columns=columns), Model(columns=columns, rows=(row,))).verdict == "different"
+
+
+def test_two_equations_that_contradict_each_other_are_not_one() -> None:
+    columns = (Column(name="x", upper=3.0), Column(name="free", lower=float("-inf")))
+    rows = [Row(name=f"r{v}", lower=v, upper=v, coefficients={"x": 1.0, "free": 1.0}) for v in (5.0, 6.0)]
+    one, both = Model(columns=columns, rows=(rows[0],)), Model(columns=columns, rows=tuple(rows))
+    assert equiv(one, both).verdict == "different"
+    assert equiv(both, replace(both, rows=both.rows[::-1])).verdict == "equivalent"

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentopt.errors import UsageError
+from agentopt.modeling.certificate import farkas_weights, vertex
+from agentopt.modeling.exact import ExactProgram
 from agentopt.modeling.model import Column, Model, Objective, Row
 from agentopt.modeling.solvers import scip
 from agentopt.modeling.solvers.base import Solution
-from agentopt.modeling.solvers.highs import relaxation, solve, solve_json
+from agentopt.modeling.solvers.highs import Relaxations, relaxation, solve, solve_json
 
 FREE: dict[str, Any] = {"lower": -math.inf, "upper": math.inf}
 DIET = Model(
@@ -259,3 +263,29 @@ def test_scip_says_that_it_does_not_take_semicontinuous_columns() -> None:
     solution = scip.solve(one_column(lower=2.0, upper=5.0, type="semicontinuous"))
 
     assert (solution.status, "semicontinuous" in solution.message) == ("error", True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
+def test_a_relaxation_that_is_solved_again_says_what_a_fresh_solve_says(boxes: list[tuple[int, int]]) -> None:
+    columns = tuple(Column(name=name, upper=4.0, type="integer") for name in "xy")
+    row = Row(name="r", lower=3.0, upper=5.0, coefficients={"x": 2.0, "y": 3.0})
+    model = Model(columns=columns, rows=(row,), objective=Objective(coefficients={"x": 1.0, "y": 2.0}))
+    relaxations = Relaxations(model)
+    for low, high in boxes:
+        lower, upper = [float(min(low, high)), 0.0], [float(max(low, high)), 4.0]
+        found, fresh = relaxations.solve(lower, upper), solve(relaxations.model(lower, upper))
+        assert found.status == fresh.status
+        program = ExactProgram.of(relaxations.model(lower, upper))
+        if found.status == "optimal":
+            corner = vertex(program, found)
+            assert corner is not None
+            assert float(program.objective(corner.x)) == pytest.approx(fresh.objective)
+        else:
+            assert farkas_weights(program, found) is not None
+
+
+def test_a_model_that_highs_refuses_is_an_error_of_the_relaxation_too() -> None:
+    row = Row(name="r", upper=1.0, coefficients={"x": 1e200})
+    relaxations = Relaxations(Model(columns=(Column(name="x"),), rows=(row,)))
+    assert relaxations.solve([0.0], [1.0]).status == solve(relaxations.model([0.0], [1.0])).status
