@@ -11,7 +11,7 @@ import agentopt as ao
 from agentopt.adapters.hints import Hints, chosen_channels
 from agentopt.catalog import load_task, task_of_record
 from agentopt.errors import UsageError
-from agentopt.testing.llms import ScriptedLLM
+from agentopt.llm.scripted import ScriptedLLM
 
 SIGNS = [-1.0, 0.0, 1.0]
 WORDS = {"up": ("increase x", 1), "down": ("decrease x", -1)}
