@@ -35,6 +35,18 @@ _BY_COUNT = {
 }
 _DICTIONARY = {word: count for count, words in _BY_COUNT.items() for word in words.split()}
 
+# Two vowels side by side that are two sounds, as in radio, usual and video.
+_TWO_SOUNDS = re.compile(r"i(?:a(?![glnrt])|o(?![nu])|um|ar(?!d))|[^gq]ua[lt]|eo(?![nup])|yi|io[dt]|nuo|duo|uous")
+# An ending with a silent e, and the ones like it whose e is spoken: home but table, homes but roses, moved but wanted.
+_SILENT = (
+    (re.compile(r"[^aeiouy]e$"), re.compile(r"[^aeiouylr]le$|[^aeiou]re$")),
+    (re.compile(r"[^aeiouy]es$"), re.compile(r"(?:[sxzcg]|[cs]h|[^aeiouylr]l)es$")),
+    (re.compile(r"[^aeiouytd]ed$"), re.compile(r"[^aeiouylr][lr]ed$")),
+)
+_SILENT_INSIDE = re.compile(r"[^aeiouy]e(?:ly|ful|less|ness|ment|some)$")
+_SPOKEN_ENDING = re.compile(r"(?:[ia]s|th)ms?$")
+_SPOKEN_AFTER_APOSTROPHE = re.compile(r"(?:[sxz]|[cs]h|[cg]e)'s$|[dst]n't$")
+
 
 def syllables(text: str) -> int:
     """Syllables of the words in `text`; marks and digits count as none."""
@@ -48,23 +60,11 @@ def word_syllables(word: str) -> int:
 
 
 def ruled_syllables(word: str) -> int:
-    """Groups of vowels in a lower-case word, less those that are silent at its end."""
+    """Groups of vowels in a lower-case word, and what its spelling adds to them or takes away."""
     base = re.sub(r"'(?=s$|d$|ll$|re$|ve$|t$|m$).*|'", "", word)
-    has_own_vowel = bool(re.search(r"(?:[sxz]|[cs]h|ce|ge)'s$|(?:[aeiou]t|d)n't$|[dst]n't$", word))
     base = re.sub(r"(?<=q)u", "", base)
-    count = len(re.findall(r"[aeiouyäöüéèêáàâíóôúñ]+", base.replace("ñ", "n")))
-    # two vowels that are two sounds
-    count += len(
-        re.findall(r"i(?:a(?!g|l|n|r|t)|o(?!n|u)|um|ar(?!d))|[^gq]ua[lt]|eo(?!n|u|p)|yi|io[dt]|nuo|duo|uous", base)
-    )
-    if re.search(r"[^aeiouy]e$", base) and not re.search(r"[^aeiouylr]le$|[^aeiou]re$", base):
-        count -= 1
-    elif re.search(r"[^aeiouy]es$", base) and not re.search(r"(?:[sxzcg]|[cs]h|[^aeiouylr]l)es$", base):
-        count -= 1
-    elif re.search(r"[^aeiouytd]ed$", base) and not re.search(r"[^aeiouylr][lr]ed$", base):
-        count -= 1
-    if re.search(r"[^aeiouy]e(?:ly|ful|less|ness|ment|some)$", base):
-        count -= 1
-    if re.search(r"[^aeiouy](?:sm|thm)s?$", base) or re.search(r"(?:i|a)sms?$|ythms?$", base):
-        count += 1
-    return max(1, count + has_own_vowel)
+    count = len(re.findall(r"[aeiouyäöüéèêáàâíóôú]+", base)) + len(_TWO_SOUNDS.findall(base))
+    count -= any(ending.search(base) and not spoken.search(base) for ending, spoken in _SILENT)
+    count -= bool(_SILENT_INSIDE.search(base))
+    count += bool(_SPOKEN_ENDING.search(base)) + bool(_SPOKEN_AFTER_APOSTROPHE.search(word))
+    return max(1, count)
