@@ -10,7 +10,10 @@ from typing import Any
 
 HOUSE = {"dozen": 13, "half_dozen": 7, "day": 7, "week": 6}
 """What the house means by these words: pieces, pieces, hours, days."""
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {word: number for number, word in enumerate(UNITS.split())} | {"both": 2}
 WORDS |= {word: 20 + 10 * number for number, word in enumerate(TENS.split())}

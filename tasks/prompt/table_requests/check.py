@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
+HOURS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 DAYS = [f"{date(2026, 3, 2) + timedelta(number):%A}" for number in range(7)]
 MONTHS = [f"{date(2026, month, 1):%B}" for month in range(1, 13)]
 AREAS = {"terrace": r"terrace", "inside": r"inside"}
