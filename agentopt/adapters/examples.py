@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,33 +68,35 @@ def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
 
 
 def _read_table(path: Path, check: Callable[[dict[str, Any]], str]) -> list[dict[str, Any]]:
-    try:
-        file = path.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise UsageError(f"cannot read `{path}`: {error}") from None
     rows = []
-    with file:
-        line = 1
-        try:
+    for line, row in _table_rows(path):
+        if complaint := check(row):
+            raise FormatError(f"{path}:{line}: {complaint}")
+        rows.append(row)
+    if not rows:
+        raise UsageError(f"`{path}` holds no examples")
+    return rows
+
+
+def _table_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows under the header, with the line that each begins on; blank lines are skipped."""
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=max(_DELIMITERS, key=first.count), strict=True)
-            header = list(reader.fieldnames or ())
+            reader = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count), strict=True)
+            header = next(reader, [])
             if len(set(header)) < len(header):
                 raise FormatError(f"{path}:1: a column occurs twice: {', '.join(header)}")
             line = reader.line_num + 1
             for cells in reader:
-                if None in cells:
+                if len(cells) > len(header):
                     raise FormatError(f"{path}:{line}: more cells than the header has columns ({len(header)})")
-                row = {name: cell for name, cell in cells.items() if cell}
-                if complaint := check(row):
-                    raise FormatError(f"{path}:{line}: {complaint}")
-                rows.append(row)
+                if cells:
+                    yield line, {name: cell for name, cell in zip(header, cells) if cell}
                 line = reader.line_num + 1
-        except UnicodeDecodeError as error:
-            raise UsageError(f"cannot read `{path}`: {error}") from None
-        except csv.Error as error:
-            raise FormatError(f"{path}:{line}: not CSV: {error}") from None
-    if not rows:
-        raise UsageError(f"`{path}` holds no examples")
-    return rows
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read `{path}`: {error}") from None
+    except csv.Error as error:
+        raise FormatError(f"{path}:{line}: not CSV: {error}") from None

@@ -17,6 +17,7 @@ from agentopt.llm.structured import extract_json
 Scorer = Callable[[str, str], Feedback]
 """Called with a reply and the answer; the score is from 0 to 1."""
 
+_LONGEST_FIELD = 200
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d+)?")
 _OPTION = re.compile(r"\(([A-Za-z])\)")
 _BARE_OPTION = re.compile(r"(?:.*\banswer(?: is)?:?\s+)?\**([A-Z])\**[).:]?\.?", re.IGNORECASE)
@@ -182,4 +183,8 @@ def _same(wanted: Mapping[str, Any], got: Mapping[str, Any], name: str) -> bool:
 
 
 def _shown(fields: Mapping[str, Any], name: str) -> str:
-    return show(json.dumps(fields[name], ensure_ascii=False), 200) if name in fields else "no such field"
+    """The field as JSON, cut where it is long."""
+    if name not in fields:
+        return "no such field"
+    text = json.dumps(fields[name], ensure_ascii=False)
+    return text if len(text) <= _LONGEST_FIELD else f"{text[:_LONGEST_FIELD]}…"

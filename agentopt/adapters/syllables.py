@@ -45,7 +45,7 @@ _SILENT = (
 )
 _SILENT_INSIDE = re.compile(r"[^aeiouy]e(?:ly|ful|less|ness|ment|some)$")
 _SPOKEN_ENDING = re.compile(r"(?:[ia]s|th)ms?$")
-_SPOKEN_AFTER_APOSTROPHE = re.compile(r"(?:[sxz]|[cs]h|[cg]e)'s$|[dst]n't$")
+_SPOKEN_AFTER_APOSTROPHE = re.compile(r"(?:[sxz]|[cs]h|[cgsz]e)'s$|[dst]n't$")
 
 
 def syllables(text: str) -> int:
