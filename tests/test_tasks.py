@@ -65,7 +65,7 @@ def penalized_cost(pack: Pack, values: dict[str, Any]) -> float:
     """The cost with what broken constraints add, computed from the pack's own functions."""
     functions = module_of(pack.folder / "cost.py")
     broken = functions.violations(**values) if "violations" in pack.about else {}
-    return float(functions.cost(**values)) + pack.about.get("penalty", 0.0) * float(sum(broken.values()))
+    return float(functions.cost(**values)) + float(pack.about.get("penalty", 0.0)) * float(sum(broken.values()))
 
 
 def neighbours(parameter: ao.Parameter) -> list[Any]:

@@ -59,24 +59,24 @@ def show(
 
 
 def _introduction(pack: Pack) -> dict[str, str]:
-    """What a newcomer needs beyond `task.toml`: how much there is to run on, how to run it, and the pack's own words."""
+    """What a newcomer needs beyond `task.toml`: how much there is to run on, the pack's own words, and a command."""
     shown: dict[str, str] = {}
+    flags = "--llm openai:<model>"
     try:
         task = load_task(str(pack.folder))
     except MissingDependency as error:
         shown["missing"] = str(error)
-        flags = " --llm openai:<model>"
     else:
         counts = Counter(instance.split for instance in task.instances)
         shown["instances"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split])
-        is_numerical = all(p.kind in ("number", "integer", "choice") for p in task.space.parameters.values())
-        flags = (
-            " --proposer perturb --evaluations 60" if is_numerical and not task.needs_llm else " --llm openai:<model>"
-        )
+        if "hidden_cost" in pack.about:
+            flags = "--optimizer zo-rank:judge=llm --llm manual:answers"
+        elif all(p.kind in ("number", "integer", "choice") for p in task.space.parameters.values()):
+            flags = "--proposer perturb --evaluations 60"
     readme = pack.folder / "README.md"
     if readme.is_file():
         shown["readme"] = readme.read_text(encoding="utf-8").strip()
-    return shown | {"run": f"agentopt run {pack.kind}/{pack.name}{flags}"}
+    return shown | {"run": f"agentopt run {pack.kind}/{pack.name} {flags}"}
 
 
 def _print(data: dict[str, Any], as_json: bool) -> None:
