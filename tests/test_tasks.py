@@ -175,6 +175,18 @@ def test_prompt_pack_has_sixty_questions_and_no_question_is_in_two_splits(pack: 
     assert {row["split"] for row in rows} == {"train", "dev", "test"}
 
 
+RIGHT_REPLIES = [pack for pack in BY_KIND["prompt"] if pack.about["scorer"] != "verse"]
+
+
+@pytest.mark.parametrize("pack", RIGHT_REPLIES, ids=ids)
+def test_every_answer_is_a_reply_that_its_scorer_takes_and_no_other_questions_answer_is(pack: Pack) -> None:
+    task = load_task(ids(pack))
+    for instance, other in zip(task.instances, [*task.instances[1:], task.instances[0]]):
+        assert task.judge(instance.fields["answer"], instance).score == 1
+        if other.fields["answer"] != instance.fields["answer"]:
+            assert (task.judge(other.fields["answer"], instance).score or 0) < 1
+
+
 MODELS = [(pack, row) for pack in BY_KIND["modeling"] for row in pack.about["instances"]]
 
 

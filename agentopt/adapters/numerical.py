@@ -18,10 +18,10 @@ cost) with its `source`. The function computes a cost on nodes; the score is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agentopt.adapters.base import load_function, pack_reference
+from agentopt.adapters.cost_feedback import CostFeedback
 from agentopt.adapters.hints import Hints, chosen_channels
 from agentopt.errors import FormatError, UsageError
 from agentopt.feedback import Feedback
@@ -137,50 +137,6 @@ def _parameters(pack: Pack) -> dict[str, Parameter]:
             within = f"of {choices[name]!r}" if name in choices else f"within {low_high!r}"
             raise FormatError(f"{path}: `start.{name}` is {value!r} {within}: {error}") from None
     return parameters
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostFeedback:
-    """The score of a cost, what broken constraints add to it, and what its slopes say.
-
-    Args:
-        hints: `None` says the cost, as the channel `r` does.
-        violations: by how much the constraints are broken, by name, as a function of the values.
-        penalty: cost of one unit of violation.
-    """
-
-    hints: Hints | None = None
-    violations: Callable[..., Mapping[str, float]] | None = None
-    penalty: float = 0.0
-
-    @property
-    def needs_values(self) -> bool:
-        """Whether the output must say where the cost was measured."""
-        return self.hints is not None or self.violations is not None
-
-    def broken(self, values: Mapping[str, Any]) -> dict[str, float]:
-        """The constraints that do not hold, with their violation."""
-        found = {} if self.violations is None else self.violations(**values)
-        return {name: amount for name, amount in found.items() if amount > 0}
-
-    def total(self, cost: float, values: Mapping[str, Any]) -> float:
-        """The cost with what broken constraints add."""
-        return cost + self.penalty * sum(self.broken(values).values())
-
-    def __call__(self, output: Any, _fields: Mapping[str, Any]) -> Feedback:
-        """Feedback on the output of the workflow."""
-        if not self.needs_values:
-            return Feedback(-float(output), f"The cost is {float(output):.6g}; lower is better.")
-        cost, values = float(output["cost"]), output["at"]
-        is_told = self.hints is None or "r" in self.hints.given(values)
-        said = [f"The cost is {cost:.6g}; lower is better."] if is_told else []
-        if broken := self.broken(values):
-            amounts = ", ".join(f"`{name}` by {amount:.4g}" for name, amount in broken.items())
-            said.append(f"Broken: {amounts}; each unit of that counts as {self.penalty:g} of cost.")
-        elif self.violations is not None:
-            said.append("All constraints hold.")
-        channels = {} if self.hints is None else self.hints.at(values)
-        return Feedback(-self.total(cost, values), " ".join(said), channels=channels)
 
 
 def _judge(pack: Pack, parameters: Mapping[str, Parameter], channels: Sequence[str] | None, seed: int) -> CostFeedback:

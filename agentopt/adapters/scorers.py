@@ -18,7 +18,7 @@ Scorer = Callable[[str, str], Feedback]
 """Called with a reply and the answer; the score is from 0 to 1."""
 
 _LONGEST_FIELD = 200
-_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"(?:(?<!\d)[-+−])?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d+)?")
 _OPTION = re.compile(r"\(([A-Za-z])\)")
 _BARE_OPTION = re.compile(r"(?:.*\banswer(?: is)?:?\s+)?\**([A-Z])\**[).:]?\.?", re.IGNORECASE)
 

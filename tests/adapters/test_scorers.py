@@ -54,6 +54,9 @@ def test_choice_is_the_option_decided_on(reply: str, answer: str, score: float) 
         ("number", "fourteen", "14", 0),
         ("number", "", "14", 0),
         ("number", "14 or 15", "14", 0),
+        ("number", "between 3-5", "5", 1),
+        ("number", "1, 2, 3", "3", 1),
+        ("number", "It is 14.", "14", 1),
     ],
 )
 def test_number_is_the_last_one_within_the_tolerance(scorer: str, reply: str, answer: str, score: float) -> None:
