@@ -130,11 +130,11 @@ def test_tin_costs_more_for_each_unit_of_violation_than_it_saves() -> None:
     (pack,) = (p for p in BY_KIND["numerical"] if p.name == "storage_tin")
     best = pack.about["optimum"]
     grid = [
-        penalized_cost(pack, {"radius_cm": 1 + 0.05 * r, "height_cm": 1 + 0.1 * h})
-        for r in range(281)
-        for h in range(291)
+        penalized_cost(pack, {"radius_cm": 1 + 0.1 * r, "height_cm": 1 + 0.5 * h})
+        for r in range(141)
+        for h in range(59)
     ]
-    assert best <= min(grid) < best + 1
+    assert best <= min(grid) < best + 5
 
 
 def test_insulation_optimum_is_the_best_of_all_materials_and_layers_with_their_best_thickness() -> None:

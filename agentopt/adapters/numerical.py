@@ -3,7 +3,7 @@
 `task.toml` holds `function` (`file.py:name`), `start` and `bounds` by parameter, and `optimum` (the lowest
 cost) with its `source`. The function computes a cost on nodes; the score is the negative cost. A pack may also have:
 
-- `integers` (names) and `choices` (values by name): parameters that are no numbers;
+- `integers` (names) and `choices` (values by name): parameters that are not real numbers;
 - `slopes`, a function of the values that gives the slope of the cost by name, and `channels`, what is said of
   them (see `hints`); where `r` is not among these, the cost is not in the text, but the score always is there;
 - `violations`, a function of the values that says by how much each constraint is broken (0 where it holds), and
