@@ -67,16 +67,21 @@ def find_pack(name: str) -> Pack:
     raise UsageError(f"there is no task `{name}`; `agentopt list tasks` shows those there are")
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str, **settings: Any) -> Task:
     """The task of a pack, by folder, by `kind/name`, or by name.
 
+    Args:
+        settings: for the adapter of its kind, such as `channels` of numerical packs.
+
     Raises:
-        UsageError: there is no such pack, or no adapter for its kind.
+        UsageError: there is no such pack, or no adapter for its kind, or the adapter has no such setting.
         FormatError: the pack is malformed.
     """
     pack = find_pack(name)
-    task: Task = _adapter(pack.kind)(pack)
-    return task
+    make: Callable[..., Task] = _adapter(pack.kind)
+    if settings and (unknown := sorted(set(settings) - set(inspect.signature(make).parameters))):
+        raise UsageError(f"tasks of kind `{pack.kind}` have no settings {unknown}")
+    return make(pack, **settings)
 
 
 def task_of_record(reference: Mapping[str, Any]) -> Task:
@@ -86,8 +91,9 @@ def task_of_record(reference: Mapping[str, Any]) -> Task:
         UsageError: the record is of a workflow in the user's own code, or the pack is gone.
     """
     match reference:
-        case {"kind": str(kind), "pack": str(name)}:
-            return load_task(str(reference.get("folder") or f"{kind}/{name}"))
+        case {"kind": str(kind), "pack": str(name), **settings}:
+            folder = settings.pop("folder", None)
+            return load_task(str(folder or f"{kind}/{name}"), **settings)
         case {"kind": "modeling", "instances": str(file), **settings}:
             # a record that names no library was made when programs were asked for with highspy
             return _called(pipeline_task, Path(file), {"library": "highspy", **settings})

@@ -1,33 +1,27 @@
 """Prompt packs: an instruction under which a model answers questions that have one right answer.
 
-`task.toml` holds `start` (the instruction to begin with), `objective`, `scorer` (`exact` or `last_line`) and
-`examples`, a JSON Lines file with `question`, `answer`, `split`, and `why` (shown to the optimizer on train).
+`task.toml` holds `start` (the instruction to begin with), `objective`, `scorer` (a name in `scorers.SCORERS`) and
+`examples`, a file with `question`, `answer`, `split`, and `why` (shown to the optimizer on train); see `examples`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from agentopt.adapters.base import pack_reference
+from agentopt.adapters.examples import read_examples
+from agentopt.adapters.scorers import Scorer, grade, scorer_named
 from agentopt.errors import UsageError
-from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.showing import show
 from agentopt.graph.tracing import trace
 from agentopt.graph.trainable import Parameter
-from agentopt.instance import as_instances, read_jsonl
+from agentopt.instance import as_instances
 from agentopt.llm.base import LLM, ask
 from agentopt.prompts import load_prompt
 from agentopt.space import Space
 from agentopt.task import DEFAULT_OBJECTIVE, Pack, Task
-
-SCORERS: dict[str, Callable[[str], str]] = {
-    "exact": str.strip,
-    "last_line": lambda reply: next((line.strip() for line in reversed(reply.splitlines()) if line.strip()), ""),
-}
-"""What of a reply must equal the answer, by the scorer's name."""
 
 
 @bundle
@@ -61,22 +55,26 @@ def examples_task(
     objective: str = DEFAULT_OBJECTIVE,
     scorer: str = "exact",
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
+    only: Mapping[str, str] | None = None,
     reference: Mapping[str, Any] | None = None,
 ) -> Task:
-    """A prompt task from a JSON Lines file of questions and answers.
+    """A prompt task from a file of questions and answers, JSON Lines or CSV.
 
     Args:
         start: the instruction to begin with.
-        scorer: a name in `SCORERS`.
+        scorer: a name in `SCORERS`, or `number:TOLERANCE`.
         seed: deals examples to splits, where the file does not.
+        columns: what the file calls a field, by the field's name; see `read_examples`.
+        only: the examples with these values, where the file holds several tasks; see `read_examples`.
 
     Raises:
-        FormatError: a line lacks `question` or `answer`; names file and line.
-        UsageError: no such scorer.
+        FormatError: a line lacks `question` or `answer`, or the scorer cannot use the answer; names file and line.
+        UsageError: no such scorer, or nothing to score.
     """
-    if scorer not in SCORERS:
-        raise UsageError(f"there is no scorer `{scorer}`; there are {', '.join(SCORERS)}")
-    rows = read_jsonl(examples, _complaint)
+    judge = scorer_named(scorer)
+    rows = read_examples(examples, columns=columns, only=only, check=lambda text: _complaint(judge, text))
+    chosen = {"columns": columns, "only": only}
     instruction = Parameter(start, name="instruction", doc="given to the model before each question")
 
     def workflow(question: str, llm: LLM) -> str:
@@ -87,7 +85,7 @@ def examples_task(
         workflow=trace(workflow),
         space=Space({"instruction": instruction}),
         instances=as_instances(rows, seed=seed, origin=f"{examples}: example"),
-        feedback=lambda reply, fields: grade(reply, fields, SCORERS[scorer]),
+        feedback=lambda reply, fields: grade(reply, fields, judge),
         objective=objective,
         failure_score=0.0,
         target=1.0,
@@ -100,19 +98,15 @@ def examples_task(
             "objective": objective,
             "scorer": scorer,
             "seed": seed,
-        },
+        }
+        | {key: dict(value) for key, value in chosen.items() if value},
     )
 
 
-def _complaint(row: Mapping[str, Any]) -> str:
-    wrong = [key for key in ("question", "answer") if not isinstance(row.get(key), str)]
-    return f"`{wrong[0]}` must be a string, got {row.get(wrong[0])!r}" if wrong else ""
-
-
-def grade(reply: str, fields: Mapping[str, Any], scorer: Callable[[str], str]) -> Feedback:
-    """1 for the right answer, 0 for any other, and what was expected, in words."""
-    got, expected = scorer(reply), fields["answer"].strip()
-    if got == expected:
-        return Feedback(1.0, "Correct.")
-    why = f" {fields['why']}" if fields.get("why") else ""
-    return Feedback(0.0, f"Expected {expected!r}, got {show(got, 200)}.{why}")
+def _complaint(judge: Scorer, expected: str) -> str:
+    """What keeps the scorer from using this answer."""
+    try:
+        judge("", expected.strip())
+    except UsageError as error:
+        return str(error)
+    return ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from agentopt.errors import UsageError
 from agentopt.llm.limited import Limits
 from agentopt.llm.price import Price
 
@@ -37,6 +38,21 @@ def price_or_file(text: str | None) -> Price | Path | None:
     if text is None or Path(text).is_file():
         return None if text is None else Path(text)
     return Price.from_text(text)
+
+
+def pairs(option: str, text: str | None) -> dict[str, str]:
+    """What an option of the form `name=value,name=value` says.
+
+    Raises:
+        UsageError: a part has no `=`, or nothing beside it; names the option.
+    """
+    found = {}
+    for part in text.split(",") if text is not None else ():
+        name, _, value = (side.strip() for side in part.partition("="))
+        if not name or not value:
+            raise UsageError(f"{option} is {text!r}; expected name=value, or several with commas between them")
+        found[name] = value
+    return found
 
 
 def limits_or_none(

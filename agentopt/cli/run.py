@@ -13,12 +13,14 @@ from typing import Annotated, Any, cast
 import typer
 
 from agentopt.adapters.benchmarks import FORMATS
+from agentopt.adapters.hints import CHANNELS
 from agentopt.adapters.pipeline import pipeline_task
 from agentopt.adapters.prompt import examples_task
+from agentopt.adapters.scorers import SCORERS
 from agentopt.adapters.scores import scores_of
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
-from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, price_or_file, print_json
+from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, pairs, price_or_file, print_json
 from agentopt.cli.progress import Progress
 from agentopt.cli.scores import print_scores
 from agentopt.errors import UsageError
@@ -40,6 +42,8 @@ class Files:
     examples: Path | None
     start: str
     scorer: str
+    columns: str | None
+    only: str | None
 
 
 def run(
@@ -76,9 +80,17 @@ def run(
     pipeline: Annotated[str | None, typer.Option(help="modeling: direct, staged or consensus.")] = None,
     level: Annotated[str, typer.Option(help="modeling: fast, standard or rigorous.")] = "fast",
     samples: Annotated[int | None, typer.Option(help="modeling: answers per problem to choose from.")] = None,
-    examples: Annotated[Path | None, typer.Option(help="prompt: JSON Lines with question and answer.")] = None,
+    examples: Annotated[Path | None, typer.Option(help="prompt: JSON Lines or CSV with question and answer.")] = None,
     start: Annotated[str, typer.Option(help="prompt: the instruction to begin with.")] = "Answer the question.",
-    scorer: Annotated[str, typer.Option(help="prompt: exact or last_line.")] = "exact",
+    scorer: Annotated[str, typer.Option(help=f"prompt: {', '.join(SCORERS)}; or number:TOLERANCE.")] = "exact",
+    columns: Annotated[
+        str | None, typer.Option(help="prompt: the file's names, as question=Frage,answer=Antwort.")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="prompt: the examples with these values, as task=dates.")] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help=f"numerical: some of {','.join(CHANNELS)}; or a (all), m (one at random), n (none)."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
     workers: Annotated[int, typer.Option(help="Measurements under way at once.")] = 8,
     executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
@@ -90,8 +102,8 @@ def run(
     """Optimize a task, or measure a pipeline on a file of problems."""
     optimizer = optimizer or ("measure" if instances is not None else "greedy")
     plan = {"route": route, "level": level, "pipeline": pipeline, "samples": samples, "attempts": attempts}
-    files = Files(instances, ids, file_format, labels, plan, examples, start, scorer)
-    chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
+    files = Files(instances, ids, file_format, labels, plan, examples, start, scorer, columns, only)
+    chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure", channels=channels)
     budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     evaluations_made: list[Evaluated] = []
     with Progress(quiet=as_json) as progress, interruptible(progress, out):
@@ -146,7 +158,7 @@ def interruptible(progress: Progress, out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _task(name: str, files: Files, *, seed: int, is_measured: bool) -> Task:
+def _task(name: str, files: Files, *, seed: int, is_measured: bool, channels: str | None) -> Task:
     if files.instances is not None:
         if name != "modeling":
             raise UsageError(f"--instances goes with `agentopt run modeling`, not with `{name}`")
@@ -163,8 +175,16 @@ def _task(name: str, files: Files, *, seed: int, is_measured: bool) -> Task:
         if name != "prompt":
             raise UsageError(f"--examples goes with `agentopt run prompt`, not with `{name}`")
         named = f"prompt/{files.examples.stem}"
-        return examples_task(files.examples, name=named, start=files.start, scorer=files.scorer, seed=seed)
+        return examples_task(
+            files.examples,
+            name=named,
+            start=files.start,
+            scorer=files.scorer,
+            seed=seed,
+            columns=pairs("--columns", files.columns),
+            only=pairs("--only", files.only),
+        )
     if name in ("modeling", "prompt"):
         wanted = "--instances FILE" if name == "modeling" else "--examples FILE"
         raise UsageError(f"`agentopt run {name}` needs {wanted}; or name a pack, see `agentopt list tasks`")
-    return load_task(name)
+    return load_task(name) if channels is None else load_task(name, channels=channels.split(","), seed=seed)

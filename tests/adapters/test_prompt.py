@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import agentopt as ao
-from agentopt.adapters.prompt import SCORERS, examples_task, grade
+from agentopt.adapters.prompt import examples_task
+from agentopt.adapters.scorers import SCORERS, grade
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import Evaluated, Event, Exchanged
 from agentopt.llm.scripted import ScriptedLLM

@@ -220,6 +220,9 @@ def test_run_of_benchmark_problems_prints_a_table_and_the_label_suspects(agentop
         (("list", "cakes"), "tasks, traces, runs, optimizers, proposers, adapters, prompts"),
         (("show", "cake", "x"), "task, trace, prompt, optimizer, proposer"),
         (("show", "task", "nosuch"), "no task `nosuch`"),
+        (("run", "booth", "--channels", "fq"), "expected some of r, hp, hn, fp, fn, g"),
+        (("run", "diet", "--channels", "fp"), "tasks of kind `modeling` have no settings ['channels', 'seed']"),
+        (("run", "prompt", "--examples", "x.csv", "--only", "sums"), "--only is 'sums'; expected name=value"),
         (("show", "trace", "nosuch"), "there is no trace `nosuch`"),
         (("show", "prompt", "nosuch"), "optoprime"),
         (("show", "optimizer", "nosuch"), "greedy, measure"),
@@ -538,6 +541,31 @@ def test_list_of_nothing_makes_no_folder(agentopt: Agentopt, tmp_path: Path) -> 
 def test_show_shows_the_thing_whole(agentopt: Agentopt, kind: str, name: str, words: str) -> None:
     assert words in agentopt("show", kind, name).words
     assert words in json.dumps(agentopt("show", kind, name, "--json").json)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("oven_recipe", "instances: train 8, dev 16, test 32"),
+        ("booth", "run: agentopt run numerical/booth --proposer perturb"),
+        ("match_colour", "zo-rank:judge=llm --llm manual:"),
+        ("farm_slips", "A dozen is 13 pieces"),
+        ("diet", "run: agentopt run modeling/diet --llm"),
+    ],
+)
+def test_show_of_a_task_has_its_readme_its_size_and_a_command(agentopt: Agentopt, name: str, words: str) -> None:
+    assert words in agentopt("show", "task", name).words
+
+
+def test_run_takes_channels_and_a_table_with_names_of_its_own(agentopt: Agentopt, tmp_path: Path) -> None:
+    done = agentopt("run", "booth", "--channels", "fp,hn", "--optimizer", "measure", "--json")
+    assert done.json["dev_start"] == -65
+    (tmp_path / "fragen.csv").write_text("Thema,Frage,Antwort\nsums,6 × 7?,42\ndates,When?,never\n")
+    (tmp_path / "replies.jsonl").write_text('"It is 42."\n')
+    named = ("--columns", "question=Frage, answer=Antwort", "--only", "Thema=sums", "--scorer", "number")
+    llm = ("--llm", f"scripted:{tmp_path / 'replies.jsonl'}", "--optimizer", "measure")
+    done = agentopt("run", "prompt", "--examples", str(tmp_path / "fragen.csv"), *named, *llm, "--json")
+    assert done.json["dev_start"] == 1
 
 
 def test_doctor_says_what_there_is(agentopt: Agentopt) -> None:
