@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agentopt.llm.base import LLM, ask
     from agentopt.loop import optimize
     from agentopt.result import Result
+    from agentopt.resumption import resume
     from agentopt.task import Task
 
 _HOMES = {
@@ -57,6 +58,7 @@ _HOMES = {
     "llm.base": ("LLM", "ask"),
     "loop": ("optimize",),
     "result": ("Result",),
+    "resumption": ("resume",),
     "task": ("Task",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -93,6 +95,7 @@ __all__ = [
     "optimize",
     "optimize_anything",
     "parameters_of",
+    "resume",
     "save",
     "state_dict",
     "stop_tracing",

@@ -55,15 +55,20 @@ class Ledger:
 
     `hold` sets resources aside (for the final test, say): `reserve` cannot touch them, a
     reservation with `held=True` draws on them first.
+
+    Args:
+        spent: what was spent before, by resource; it counts.
     """
 
-    def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, budget: Budget, *, spent: Mapping[str, float] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.budget = budget
         self._limits = budget.limits()
         self._clock = clock
-        self._started = clock()
+        self._spent: dict[str, float] = dict(spent or {})
+        self._started = clock() - self._spent.pop("seconds", 0.0)
         self._lock = threading.Lock()
-        self._spent: dict[str, float] = {}
         self._reserved: dict[str, float] = {}
         self._held: dict[str, float] = {}
 

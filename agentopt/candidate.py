@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from agentopt.canonical import digest
@@ -86,9 +86,14 @@ class Refusal:
 
 
 class Archive:
-    """All candidates and evaluations of a run. Append-only; everything an optimizer knows is here."""
+    """All candidates and evaluations of a run. Append-only; everything an optimizer knows is here.
 
-    def __init__(self) -> None:
+    Args:
+        revive: makes the evidence of an evaluation that was read back from a record, when it is first asked for.
+    """
+
+    def __init__(self, *, revive: Callable[[Evaluation], Evidence | None] | None = None) -> None:
+        self._revive = revive
         self.candidates: list[Candidate] = []
         self.refusals: list[Refusal] = []
         self._evaluations: dict[int, dict[str, Evaluation]] = {}
@@ -161,4 +166,11 @@ class Archive:
     def evidence(self, candidate: int, instances: Iterable[str]) -> list[Evidence]:
         """What the optimizer may learn from: evidence of these instances, in order. Only train instances have any."""
         found = (self.evaluation(candidate, i) for i in instances)
-        return [e.evidence for e in found if e is not None and e.evidence is not None]
+        known = (self._with_evidence(e) for e in found if e is not None)
+        return [e.evidence for e in known if e.evidence is not None]
+
+    def _with_evidence(self, evaluation: Evaluation) -> Evaluation:
+        if evaluation.evidence is None and evaluation.split != "test" and self._revive is not None:
+            evaluation = replace(evaluation, evidence=self._revive(evaluation))
+            self._evaluations[evaluation.candidate][evaluation.instance] = evaluation
+        return evaluation

@@ -5,15 +5,20 @@ Readers ignore fields and kinds that they do not know; writers write the newest 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agentopt.candidate import Candidate, Evaluation
-from agentopt.canonical import to_jsonable
+from agentopt.candidate import Candidate, Evaluation, Status, Trial
+from agentopt.canonical import from_jsonable, known_fields, to_jsonable
+from agentopt.errors import FormatError
+from agentopt.feedback import Feedback
 from agentopt.graph.export import graph_json
 from agentopt.graph.node import Node
+from agentopt.instance import SPLITS
 
 SCHEMA = 1
 """Version of the record's schema; written into every header."""
@@ -63,6 +68,17 @@ class CandidateAdded(_Event):
     notes: dict[str, Any] = {}
 
 
+class Asked(_Event):
+    """The optimizer asked for measurements, and those of train and dev that follow, up to the next one, are its.
+
+    Args:
+        trials: `candidate`, `instances`, `fidelity` and `group` of each, in order.
+    """
+
+    kind: Literal["asked"] = "asked"
+    trials: list[dict[str, Any]]
+
+
 class Evaluated(_Event):
     """A candidate was measured on an instance.
 
@@ -97,24 +113,42 @@ class ProposalRefused(_Event):
     problem: str
 
 
+class Resumed(_Event):
+    """A run that had stopped goes on.
+
+    Args:
+        budget: the limits of the whole run from here on; what was spent before counts.
+        platform: Python and agentopt versions, and the operating system.
+    """
+
+    kind: Literal["resumed"] = "resumed"
+    budget: dict[str, float]
+    platform: dict[str, str] = {}
+
+
+Ending = Literal["done", "budget", "unanswered", "error"]
+
+
 class RunFinished(_Event):
-    """The end of a run.
+    """The end of a run, unless it is resumed.
 
     Args:
         reason: why it stopped, in words.
+        ended: what kind of reason that is; `None` in records of before there was `asked`.
         result: the summary (see `Result.to_json`); `None` where the run ended by an error.
         error: the error that ended it, if one did.
     """
 
     kind: Literal["run_finished"] = "run_finished"
     reason: str
+    ended: Ending | None = None
     result: dict[str, Any] | None = None
     error: str = ""
 
 
-Event: TypeAlias = RunStarted | CandidateAdded | Evaluated | Exchanged | ProposalRefused | RunFinished
+Event: TypeAlias = RunStarted | CandidateAdded | Asked | Evaluated | Exchanged | ProposalRefused | Resumed | RunFinished
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
-KINDS = frozenset({"run_started", "candidate_added", "evaluated", "exchanged", "proposal_refused", "run_finished"})
+KINDS = frozenset(kind.model_fields["kind"].default for kind in get_args(Event))
 
 
 def candidate_added(candidate: Candidate) -> CandidateAdded:
@@ -141,6 +175,60 @@ def evaluated(evaluation: Evaluation, output: Node | None) -> Evaluated:
         graph=None if output is None else graph_json(output, max_nodes=_GRAPH_NODES_KEPT),
         cost=dict(evaluation.cost),
     )
+
+
+def asked(trials: Sequence[Trial]) -> Asked:
+    """The event that these measurements were asked for."""
+    return Asked(
+        trials=[
+            {
+                "candidate": t.candidate.id,
+                "instances": list(t.instances),
+                "fidelity": t.fidelity,
+                "group": t.group,
+            }
+            for t in trials
+        ]
+    )
+
+
+def candidate_of(event: CandidateAdded) -> Candidate:
+    """The candidate that entered the archive."""
+    return Candidate(
+        id=event.candidate,
+        values=from_jsonable(event.values),
+        parents=tuple(event.parents),
+        origin=event.origin,
+        notes=from_jsonable(event.notes),
+    )
+
+
+def evaluation_of(event: Evaluated) -> Evaluation:
+    """The measurement, without its evidence, which a record does not hold.
+    Raises:
+        FormatError: the record says a split or status that there is not.
+    """
+    split, status = event.split, event.status
+    if split not in SPLITS or status not in get_args(Status):
+        raise FormatError(f"a measurement of candidate {event.candidate} has split `{split}` and status `{status}`")
+    return Evaluation(
+        candidate=event.candidate,
+        instance=event.instance,
+        split=split,
+        status=cast(Status, status),  # checked above
+        score=from_jsonable(event.score),
+        feedback=Feedback(**known_fields(Feedback, from_jsonable(event.feedback))),
+        output=event.output,
+        cost=dict(event.cost),
+    )
+
+
+def event_json(event: Event) -> str:
+    """The event as one line of JSON."""
+    try:
+        return event.model_dump_json()
+    except ValueError:  # half of a surrogate pair in a text, which JSON holds as an escape
+        return json.dumps(event.model_dump())
 
 
 def read_event(data: object) -> Event:

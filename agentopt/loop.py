@@ -14,19 +14,21 @@ from agentopt.events import (
     Exchanged,
     RunStarted,
 )
-from agentopt.instance import as_instances, read_jsonl
+from agentopt.instance import Instance, as_instances, read_jsonl
 from agentopt.llm.base import LLM
 from agentopt.llm.recorded import Exchange, ExchangeRole
 from agentopt.llm.replayed import ReplayedLLM, ReplayMode
 from agentopt.llm.resolve import resolve
 from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
+from agentopt.past import Past
 from agentopt.prompts import load_prompt
 from agentopt.proposers.base import Proposer, settings_of
 from agentopt.result import Result
 from agentopt.run import Run, Settings
 from agentopt.sandbox.base import Sandbox
 from agentopt.sandbox.local import LocalSandbox
+from agentopt.store.lock import run_lock
 from agentopt.store.sqlite import Store
 from agentopt.store.tracefile import read_trace
 from agentopt.task import Task, as_task
@@ -83,10 +85,9 @@ def optimize(
     if isinstance(workflow, Task):
         task = workflow
     else:
-        rows = read_jsonl(Path(examples)) if isinstance(examples, (str, Path)) else list(examples or ())
         task = as_task(
             workflow,
-            instances=as_instances(rows, seed=seed),
+            instances=read_examples(examples, seed=seed),
             feedback=feedback,
             parameters=parameters,
             objective=objective,
@@ -95,15 +96,44 @@ def optimize(
     if workers < 1:
         raise UsageError(f"`workers` is {workers}; expected 1 or more")
     settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
+    models = open_models(task, llm, workflow_llm)
+    store = Path(out) / "agentopt.sqlite" if out is not None else None
+    return search(task, settings, models, sandbox=sandbox, store=store, on_event=on_event)
+
+
+def read_examples(examples: str | Path | Sequence[Mapping[str, Any]] | None, *, seed: int) -> list[Instance]:
+    """The instances in a JSON Lines file or in rows, as `optimize` takes them."""
+    rows = read_jsonl(Path(examples)) if isinstance(examples, (str, Path)) else list(examples or ())
+    return as_instances(rows, seed=seed)
+
+
+def search(
+    task: Task,
+    settings: Settings,
+    models: Mapping[ExchangeRole, LLM],
+    *,
+    sandbox: Sandbox | None,
+    store: Path | None,
+    on_event: Callable[[Event], None] | None,
+    past: Past | None = None,
+) -> Result:
+    """One run from its start, or from where it stopped, to its end.
+
+    Args:
+        store: the record's file; `None` keeps none.
+        past: what the run did before; whoever read it holds the run's lock.
+    """
+    _check(task, settings, models)
     with ExitStack() as stack:
-        models = _models(task, llm, workflow_llm)
-        _check(task, settings, models)
         owned = sandbox or stack.enter_context(LocalSandbox(preload=task.preload))
-        store = stack.enter_context(Store(Path(out) / "agentopt.sqlite")) if out is not None else None
-        return Run(task, settings, models, owned, store, on_event).result()
+        opened = stack.enter_context(Store(store)) if store is not None else None
+        run = Run(task, settings, models, owned, opened, on_event, past)
+        if store is not None and past is None:
+            stack.enter_context(run_lock(store, run.id))
+        return run.result()
 
 
-def _models(task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None) -> dict[ExchangeRole, LLM]:
+def open_models(task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None) -> dict[ExchangeRole, LLM]:
     """The models by role. The same one serves both, except that a replay keeps its roles apart."""
     models: dict[ExchangeRole, LLM] = {}
     if llm is not None:

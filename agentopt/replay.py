@@ -61,7 +61,7 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
     stored = [s.event for s in read_trace(path)]
     header = stored[0]
     assert isinstance(header, RunStarted)
-    settings, budget = _settings_of(path, header)
+    settings, budget = _settings_of(path, stored)
     try:
         task = task_of_record(header.task.get("reference", {}))
     except UsageError as error:
@@ -79,8 +79,8 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
         on_event=happened.append,
     )
     known = _Known(stored)
-    before = Counter(map(known.essence, stored))
-    after = Counter(map(known.essence, happened))
+    before = Counter(map(known.essence, known.lasting(stored)))
+    after = Counter(map(known.essence, known.lasting(happened)))
     return ReplayReport(
         task=task,
         result=result,
@@ -94,9 +94,10 @@ _VARYING = {
     "run_started": ("run", "platform", "guarantees", "llm"),
     "evaluated": ("cost.seconds",),
     "exchanged": ("exchange.reply.latency_s",),
-    "run_finished": ("result.run", "result.record", "result.spent.seconds"),
+    "run_finished": ("ended", "result.run", "result.record", "result.spent.seconds"),
 }
-"""What differs between two runs of the same thing, by kind of event: times, places, versions."""
+"""What differs between two runs of the same thing, by kind of event: times, places, versions; `ended` only
+says in one word what `reason` says, and older traces lack it."""
 
 
 class _Known:
@@ -112,6 +113,12 @@ class _Known:
                 self._of_graphs.update(event.graph, *event.graph.get("nodes", []))
             if isinstance(event, RunFinished) and event.result is not None:
                 self._of_results.update(event.result)
+
+    def lasting(self, events: Sequence[Event]) -> list[Event]:
+        """The events without interruptions, and without `asked` where the trace is of before there was any."""
+        ignored = {"resumed"} if "asked" in self._fields else {"resumed", "asked"}
+        *earlier, last = events
+        return [e for e in earlier if e.kind not in {*ignored, "run_finished"}] + [last]
 
     def essence(self, event: Event) -> str:
         """The event without what differs from run to run, as text."""
@@ -131,9 +138,13 @@ class _Known:
         return canonical([event.kind, data])
 
 
-def _settings_of(path: Path, header: RunStarted) -> tuple[dict[str, Any], Budget]:
+def _settings_of(path: Path, stored: Sequence[Event]) -> tuple[dict[str, Any], Budget]:
     """How the recorded run was made, and its budget."""
+    header = stored[0]
+    assert isinstance(header, RunStarted)
     settings = header.settings
+    if any(isinstance(e, RunFinished) and e.result is not None for e in stored[:-1]):
+        raise UsageError(f"`{path}` came to an end and was resumed with a larger budget; no single run does the same")
     if "optimizer" not in settings:
         raise UsageError(f"`{path}` was made by steps in somebody's own loop; run that loop with llm='replay:{path}'")
     try:

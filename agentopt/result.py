@@ -29,6 +29,8 @@ class Result:
             chosen for being high there, so it flatters. `None` where nothing has a score.
         test_start, test_best: mean scores with 95 % intervals on the untouched test split; `None` without one.
         test_gain: the difference on test, paired by instance, with its 95 % interval.
+        dev_gain: the difference on dev, paired by instance, with its 95 % interval; it flatters as `dev_best` does.
+        acceptance: by which rule a candidate became the best, in the optimizer's words; empty where it has none.
         rates: mean of each further objective of the best candidate, over the instances of its dev score.
         reason: why the search stopped.
         spent: by resource, as in `Budget`.
@@ -49,6 +51,8 @@ class Result:
     reason: str
     spent: Mapping[str, float]
     candidates: int
+    dev_gain: Interval | None = None
+    acceptance: str = ""
     record: Path | None = None
     space: Space | None = field(default=None, repr=False, compare=False)
 
@@ -56,6 +60,13 @@ class Result:
     def values(self) -> Mapping[str, Any]:
         """The best values, by parameter name."""
         return self.best.values
+
+    @property
+    def gap(self) -> float | None:
+        """By how much the best candidate's mean on dev is above that on test; `None` where one is missing."""
+        if self.dev_best is None or self.test_best is None:
+            return None
+        return self.dev_best - self.test_best.mean
 
     def apply(self) -> None:
         """Gives the workflow's parameters the best values, for good.
@@ -70,7 +81,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """The result as JSON data."""
         data = {name: getattr(self, name) for name in _PLAIN}
-        for name in ("start", "best", "test_start", "test_best", "test_gain"):
+        for name in ("start", "best", *_INTERVALS):
             value = getattr(self, name)
             data[name] = None if value is None else asdict(value)
         data["record"] = str(self.record) if self.record else None
@@ -98,11 +109,13 @@ class Result:
         version = data.get("agentopt_result") if isinstance(data, Mapping) else None
         if version != RESULT_VERSION:
             raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {version!r}")
+        data = {"acceptance": "", **data}  # results of 0.1 have none
         plain = {name: from_jsonable(data[name]) for name in _PLAIN}
         for name in ("start", "best"):
             plain[name] = Candidate(**known_fields(Candidate, from_jsonable(data[name])))
-        for name in ("test_start", "test_best", "test_gain"):
-            plain[name] = None if data[name] is None else Interval(**known_fields(Interval, from_jsonable(data[name])))
+        for name in _INTERVALS:
+            found = from_jsonable(data.get(name))
+            plain[name] = None if found is None else Interval(**known_fields(Interval, found))
         return cls(**plain, record=Path(data["record"]) if data["record"] else None)
 
     def __str__(self) -> str:
@@ -111,6 +124,8 @@ class Result:
         if self.test_start and self.test_best and self.test_gain:
             lines.append(f"  test  {_with_interval(self.test_start)} -> {_with_interval(self.test_best)}")
             lines.append(f"        gain {_with_interval(self.test_gain)}, paired, n = {self.test_gain.count}")
+        if self.gap is not None:
+            lines.append(f"        gap {self.gap:.3f} (best, dev less test)")
         if self.rates:
             lines.append(
                 f"  rates {', '.join(f'{name} {rate:.3g}' for name, rate in self.rates.items())} (best, on dev)"
@@ -120,7 +135,8 @@ class Result:
         return "\n".join(lines)
 
 
-_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates")
+_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates", "acceptance")
+_INTERVALS = ("test_start", "test_best", "test_gain", "dev_gain")
 
 
 def _score(score: float | None) -> str:

@@ -6,6 +6,7 @@ import logging
 import platform
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -14,23 +15,32 @@ from random import Random
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
-from agentopt.errors import BudgetExhausted, LLMError
+from agentopt.errors import BudgetExhausted, LLMError, UsageError
 from agentopt.evaluate.engine import Engine
 from agentopt.events import (
+    Ending,
     Event,
     Exchanged,
     ProposalRefused,
+    Resumed,
     RunFinished,
     RunStarted,
+    asked,
     candidate_added,
     evaluated,
+    event_json,
 )
+from agentopt.graph.subgraph import Evidence
 from agentopt.graph.tracing import Trace
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
+from agentopt.llm.earlier import Earlier
+from agentopt.llm.price import Price, Priced
 from agentopt.llm.recorded import Exchange, ExchangeRole, RecordedLLM
+from agentopt.llm.replayed import ReplayedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.optimizers.base import Optimizer
+from agentopt.past import Past, Round
 from agentopt.proposers.base import Context, settings_of
 from agentopt.result import Result
 from agentopt.sandbox.base import Sandbox
@@ -54,13 +64,28 @@ class Settings:
     workers: int
 
 
+@dataclass(frozen=True)
+class _End:
+    """Why a search ended."""
+
+    ended: Ending
+    reason: str
+
+
 def new_run_id() -> str:
     """An id that no other run has; ids sort by the second they were made in."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 class Run:
-    """One run of a search on a task."""
+    """One run of a search on a task.
+
+    Args:
+        models: by role.
+        past: what the run did before it stopped; it goes on from there, under the same id. Evidence is not in a record:
+            where a proposer asks for it, the workflow is run again on what models said then. So a workflow must do the
+            same on the same inputs and replies, or the run ends with a `ReplayMismatch`.
+    """
 
     def __init__(
         self,
@@ -70,16 +95,22 @@ class Run:
         sandbox: Sandbox,
         store: Store | None,
         on_event: Callable[[Event], None] | None,
+        past: Past | None = None,
     ) -> None:
-        self.id = new_run_id()
+        self.id = new_run_id() if past is None else past.header.run
         self.task = task
         self.settings = settings
-        self.archive = Archive()
-        self.ledger = Ledger(settings.budget)
+        self.archive = Archive(revive=self._revived)
+        prices = {role: _price(model) for role, model in models.items()}
+        self.ledger = Ledger(settings.budget, spent=past.spent(settings.budget, prices) if past else None)
         self.sandbox = sandbox
         self._store = store
         self._on_event = on_event
         self._models = models
+        self._past = past
+        self._said = past.said.copy() if past else Counter()
+        self._earlier = Earlier(past.earlier() if past else ())
+        self._searched = frozenset(i.id for i in task.instances if i.split != "test")
         self._test = tuple(i.id for i in task.instances if i.split == "test")
         self._engine = Engine(
             task=task,
@@ -93,39 +124,93 @@ class Run:
         )
         recorded = self._recorded("optimizer")
         self._llm = self._retrying(recorded) if recorded else None
+        if past is not None:
+            self._restore(past)
+
+    def _restore(self, past: Past) -> None:
+        """Enters what was measured, except in the last round, which may have to be finished first."""
+        for candidate in past.candidates:
+            self.archive.add(candidate)
+        self.archive.refusals.extend(past.refusals)
+        for done in past.rounds[:-1]:
+            self._enter(done)
+
+    def _enter(self, done: Round) -> None:
+        for pair in done.pairs:
+            if pair in done.evaluations:
+                self.archive.record(done.evaluations[pair])
 
     def result(self) -> Result:
         """Runs to the end."""
-        self._emit(self._header())
+        self._emit(self._header() if self._past is None else self._resumed())
         try:
-            reason = self._search()
-            result = self._tested(reason)
+            end = self._search()
+            result = self._tested(end.reason)
         except BaseException as error:
-            self._emit(RunFinished(reason="an error ended the run", error=f"{type(error).__name__}: {error}"))
+            error_text = f"{type(error).__name__}: {error}"
+            self._emit(RunFinished(reason="an error ended the run", ended="error", error=error_text))
             raise
-        self._emit(RunFinished(reason=reason, result=result.to_json() | {"record": None}))
+        self._emit(RunFinished(reason=end.reason, ended=end.ended, result=result.to_json() | {"record": None}))
         return result
 
-    def _search(self) -> str:
+    def _search(self) -> _End:
         self._add(self.archive.candidate(self.task.space.values(), origin="start"))
-        rounds_unanswered = 0
+        under_way = self._past.rounds[-1:] if self._past else []
+        rounds_in_vain = self._past.rounds_in_vain if self._past else 0
         try:
             while True:
                 self._hold_for_test()
-                context, refused = self._context(), len(self.archive.refusals)
-                trials = self.settings.optimizer.ask(context, TRIALS_PER_ASK)
-                if not trials:
-                    return self._why_done(context, was_refused=len(self.archive.refusals) > refused)
-                self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
-                known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
-                unanswered = self._engine.measure(known, self.archive)
-                rounds_unanswered = rounds_unanswered + 1 if unanswered else 0
-                if rounds_unanswered == 3:
-                    return f"the model did not answer: {unanswered[0]}"
+                if under_way:
+                    unanswered = self._finished(under_way.pop())
+                else:
+                    context, refused = self._context(), len(self.archive.refusals)
+                    trials = self.settings.optimizer.ask(context, TRIALS_PER_ASK)
+                    if not trials:
+                        return _End("done", self._why_done(context, was_refused=len(self.archive.refusals) > refused))
+                    unanswered = self._measured(trials)
+                rounds_in_vain = rounds_in_vain + 1 if unanswered else 0
+                if rounds_in_vain == 3:
+                    return _End("unanswered", f"the model did not answer: {unanswered[0]}")
         except BudgetExhausted as error:
-            return str(error)
+            return _End("budget", str(error))
         except LLMError as error:
-            return f"the model did not answer: {error}"
+            return _End("unanswered", f"the model did not answer: {error}")
+
+    def _measured(self, trials: Sequence[Trial]) -> list[str]:
+        """Measures what was asked for; returns why measurements were not answered."""
+        unseen = sorted({i for t in trials for i in t.instances} - self._searched)
+        if unseen:
+            raise UsageError(f"the optimizer asks for {unseen}; only train and dev instances of the task are measured")
+        self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
+        known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
+        self._emit(asked(known))
+        return self._engine.measure(known, self.archive)
+
+    def _finished(self, under_way: Round) -> list[str]:
+        """Measures what is left of a round that was interrupted; all enters the archive in the order of the trials."""
+        now = self._archive_of_candidates()
+        left = [
+            replace(t, instances=tuple(i for i in t.instances if self._is_left(t.candidate, i, under_way)))
+            for t in under_way.trials
+        ]
+        try:
+            self._engine.measure(left, now)
+        finally:
+            found = {(c, e.instance): e for c, _ in under_way.pairs for e in now.evaluations(c)}
+            whole = Round(under_way.trials, {**under_way.evaluations, **found})
+            self._enter(whole)
+        return whole.unanswered
+
+    def _is_left(self, candidate: Candidate, instance: str, under_way: Round) -> bool:
+        is_measured = self.archive.evaluation(candidate.id, instance) is not None
+        return not is_measured and (candidate.id, instance) not in under_way.evaluations
+
+    def _archive_of_candidates(self) -> Archive:
+        """The candidates without their evaluations."""
+        archive = Archive()
+        for candidate in self.archive.candidates:
+            archive.add(candidate)
+        return archive
 
     def _why_done(self, context: Context, *, was_refused: bool) -> str:
         best = self.settings.optimizer.best(context)
@@ -139,14 +224,17 @@ class Run:
     def _tested(self, reason: str) -> Result:
         context = self._context()
         start, best = self.archive.candidates[0], self.settings.optimizer.best(context)
+        tests = self._archive_of_candidates()  # what is measured on test is never in the archive that optimizers see
+        for evaluation in self._past.tests.values() if self._past else ():
+            tests.record(evaluation)
         if self._test:
             engine = replace(self._engine, llm=self._recorded("workflow", held=True))
             for candidate in (start, best):
                 try:
-                    engine.measure([Trial(candidate=candidate, instances=self._test)], self.archive, held=True)
+                    engine.measure([Trial(candidate=candidate, instances=self._test)], tests, held=True)
                 except BudgetExhausted as error:
                     logger.warning("the test of candidate %d is incomplete: %s", candidate.id, error)
-        before, after = (self.archive.scores(c.id, self._test) for c in (start, best))
+        before, after = (tests.scores(c.id, self._test) for c in (start, best))
         both = [i for i in self._test if i in before and i in after]
         dev = context.instances["dev"] or context.instances["train"]
         return Result(
@@ -159,6 +247,8 @@ class Run:
             test_start=self._interval(before, both),
             test_best=self._interval(after, both),
             test_gain=paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed),
+            dev_gain=self._dev_gain(start, best, dev),
+            acceptance=getattr(self.settings.optimizer, "acceptance", ""),
             rates=self._rates(best, dev),
             reason=reason,
             spent=self.ledger.spent,
@@ -166,6 +256,11 @@ class Run:
             record=self._store.path if self._store else None,
             space=self.task.space,
         )
+
+    def _dev_gain(self, start: Candidate, best: Candidate, dev: Sequence[str]) -> Interval | None:
+        before, after = (self.archive.scores(c.id, dev) for c in (start, best))
+        both = [i for i in dev if i in before and i in after]
+        return paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed)
 
     def _rates(self, candidate: Candidate, instances: Sequence[str]) -> dict[str, float]:
         found = [e for i in instances if (e := self.archive.evaluation(candidate.id, i)) is not None]
@@ -185,7 +280,12 @@ class Run:
             name: max((e.cost.get(name, 0.0) for e in every), default=0.0) for name in ("tokens", "usd", "llm_calls")
         }
         most["llm_calls"] = max(most["llm_calls"], 1.0 if self.task.needs_llm else 0.0)
-        self.ledger.hold(evaluations=count, **{name: count * amount for name, amount in most.items()})
+        needed = {"evaluations": float(count), **{name: count * amount for name, amount in most.items()}}
+        taken = self._past.spent_on_test(self.settings.budget, self._price_of_workflow()) if self._past else {}
+        self.ledger.hold(**{name: max(0.0, amount - taken.get(name, 0.0)) for name, amount in needed.items()})
+
+    def _price_of_workflow(self) -> Price | None:
+        return _price(self._models["workflow"]) if "workflow" in self._models else None
 
     def _context(self) -> Context:
         archive = self.archive
@@ -206,7 +306,39 @@ class Run:
         model = self._models.get(role)
         if model is None:
             return None
-        return RecordedLLM(model, ledger=self.ledger, on_exchange=self._exchanged, role=role, held=held)
+        return RecordedLLM(
+            model,
+            ledger=self.ledger,
+            on_exchange=self._exchanged,
+            role=role,
+            held=held,
+            earlier=self._earlier.take if self._past else None,
+        )
+
+    def _revived(self, evaluation: Evaluation) -> Evidence | None:
+        """The evidence of an evaluation of before the run stopped."""
+        if self._past is None:
+            return None
+        model = self._models.get("workflow")
+        if model is None:
+            return self._engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
+        silent = ReplayedLLM(
+            (),
+            mode="strict",
+            answered_by=model.answered_by,
+            name=f"record of run {self.id}",
+            capabilities=model.capabilities,
+            price=_price(model),
+        )
+        llm = RecordedLLM(
+            silent,
+            ledger=Ledger(Budget()),
+            on_exchange=lambda _: None,
+            role="workflow",
+            earlier=Earlier(self._past.exchanges_of(evaluation)).take,
+        )
+        engine = replace(self._engine, llm=llm)
+        return engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
 
     def _retrying(self, model: LLM) -> LLM:
         return RetryingLLM(model, rng=Random(self.settings.seed))
@@ -229,6 +361,9 @@ class Run:
         self._emit(Exchanged(exchange=exchange.to_json()))
 
     def _emit(self, event: Event) -> None:
+        if self._said and self._said[key := event_json(event)] > 0:
+            self._said[key] -= 1  # the repeated ask says what the interrupted one said already
+            return
         if self._store is not None:
             self._store.append(self.id, event)
         if self._on_event is not None:
@@ -251,9 +386,16 @@ class Run:
             space=to_jsonable(self.task.space.to_json()),
             instances=instances,
             guarantees={str(k): v for k, v in self.sandbox.guarantees.items()} if runs_code else {},
-            platform={
-                "agentopt": version("agentopt"),
-                "python": platform.python_version(),
-                "system": platform.system(),
-            },
+            platform=_platform(),
         )
+
+    def _resumed(self) -> Resumed:
+        return Resumed(budget=self.settings.budget.limits(), platform=_platform())
+
+
+def _platform() -> dict[str, str]:
+    return {"agentopt": version("agentopt"), "python": platform.python_version(), "system": platform.system()}
+
+
+def _price(model: LLM) -> Price | None:
+    return model.price if isinstance(model, Priced) else None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from agentopt.canonical import canonical
 from agentopt.errors import ProposalError, UsageError
 from agentopt.graph.allowed import check_value
 from agentopt.graph.node import detach
@@ -65,6 +66,15 @@ class Space:
         for name, value in values.items():
             self.parameters[name].set(value)
 
+    def restored(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as a record holds them, a choice replaced by the very object that it was written for.
+
+        Raises:
+            UsageError: a name that is not a parameter's.
+        """
+        self._check_names(values)
+        return {name: _restored(self.parameters[name], value) for name, value in values.items()}
+
     def _check_names(self, values: Mapping[str, Any]) -> None:
         if unknown := sorted(set(values) - set(self.parameters)):
             raise UsageError(f"no parameters called {unknown}; the parameters are {list(self.parameters)}")
@@ -92,6 +102,11 @@ class Space:
             }
             for name, p in self.parameters.items()
         ]
+
+
+def _restored(parameter: Parameter, value: Any) -> Any:
+    same = [choice for choice in parameter.choices if canonical(choice) == canonical(value)]
+    return same[0] if same else value
 
 
 def _value_schema(parameter: Parameter) -> dict[str, Any]:

@@ -25,6 +25,16 @@ class Clock:
         return self.now
 
 
+def test_what_was_spent_before_counts() -> None:
+    clock = Clock()
+    ledger = Ledger(Budget(llm_calls=5, seconds=10), spent={"llm_calls": 3, "seconds": 4.0}, clock=clock)
+    assert ledger.left("llm_calls") == 2
+    assert ledger.left("seconds") == 6
+    clock.now += 6
+    with pytest.raises(BudgetExhausted, match="10 s is reached"):
+        ledger.reserve(llm_calls=1)
+
+
 def test_no_limits_means_everything_fits() -> None:
     ledger = Ledger(Budget())
 

@@ -17,8 +17,8 @@ LAYERS = (
     ("proposers", "selection"),
     ("optimizers",),
     ("task", "adapters"),
-    ("result", "run", "loop", "handle", "doors"),
-    ("catalog", "replay", "integrations"),
+    ("past", "result", "run", "loop", "handle", "doors"),
+    ("catalog", "replay", "resumption", "integrations"),
     ("inspector",),
     ("cli", "testing"),
 )
@@ -31,13 +31,14 @@ SAME_LAYER = {
     "budget": {"errors"},
     "proposal": {"space"},
     "candidate": {"instance"},
-    "events": {"candidate"},
+    "events": {"candidate", "instance"},
     "adapters": {"task"},
-    "run": {"result"},
-    "loop": {"result", "run"},
+    "run": {"past", "result"},
+    "loop": {"past", "result", "run"},
     "handle": {"loop", "run"},
     "doors": {"loop", "result"},
     "replay": {"catalog"},
+    "resumption": {"catalog"},
 }
 
 

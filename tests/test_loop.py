@@ -24,6 +24,7 @@ from agentopt.llm.scripted import ScriptedLLM
 from agentopt.optimizers.greedy import Greedy
 from agentopt.proposal import Proposal
 from agentopt.proposers.base import Context
+from agentopt.proposers.perturb import PerturbProposer
 from agentopt.store.sqlite import Store
 
 ROWS = [{"id": f"{split}{n}", "split": split, "x": n} for split in ("train", "dev", "test") for n in range(3)]
@@ -223,6 +224,55 @@ def test_an_optimizer_is_not_told_of_test_instances() -> None:
     Setup().optimize(optimizer=Greedy(spy))
     (context, _), *_ = spy._seen
     assert set(context.instances) == {"train", "dev"}
+
+
+def test_nothing_of_the_test_split_can_be_reached_before_the_search_is_over() -> None:
+    leaks: list[object] = []
+    is_over = False
+    setup = Setup()
+
+    def look(place: str, found: object) -> None:
+        if not is_over and "test" in str(found):
+            leaks.append((place, found))
+
+    class Looking(Greedy):
+        def ask(self, context: Context, n: int) -> list[Trial]:
+            nonlocal is_over
+            archive = context.archive
+            for candidate in archive.candidates:
+                look("archive", [(e.instance, e.split) for e in archive.evaluations(candidate.id)])
+                evidence = archive.evidence(candidate.id, [str(row["id"]) for row in ROWS])
+                look("evidence", [(e.instance, e.feedback) for e in evidence])
+                look("scores", archive.scores(candidate.id, [str(row["id"]) for row in ROWS]))
+            look("context", (context.instances, context.objective, archive.refusals))
+            trials = super().ask(context, n)
+            is_over = not trials or context.ledger.left("asks") < len(trials)
+            return trials
+
+    def told(event: Event) -> None:
+        if not isinstance(event, RunStarted):  # the header names all instances; it holds no feedback and no score
+            look("events", event)
+
+    def feedback(output: Any, example: Mapping[str, Any]) -> tuple[float, str]:
+        look("feedback", example)
+        return float(output), f"of {example}"
+
+    rows = [{**row, "mark": f"{row['id']} mark"} for row in ROWS]
+    result = setup.optimize(optimizer=Looking(PerturbProposer()), examples=rows, feedback=feedback, on_event=told)
+    assert result.test_best is not None
+    assert is_over
+    assert leaks == []
+
+
+def test_an_optimizer_that_asks_for_a_test_instance_is_refused() -> None:
+    class Cheating(Greedy):
+        def ask(self, context: Context, n: int) -> list[Trial]:
+            return [Trial(candidate=context.archive.candidates[0], instances=("train0", "test0"))]
+
+    setup = Setup()
+    with pytest.raises(UsageError, match=r"asks for \['test0'\].*train and dev"):
+        setup.optimize(optimizer=Cheating(PerturbProposer()))
+    assert setup.of(Evaluated) == []
 
 
 def test_rows_without_test_have_no_test_result() -> None:

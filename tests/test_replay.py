@@ -11,12 +11,13 @@ import pytest
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
 from agentopt.errors import FormatError, ReplayMismatch, UsageError
-from agentopt.events import CandidateAdded, Event, Exchanged, RunStarted
+from agentopt.events import CandidateAdded, Event, Exchanged, Resumed, RunStarted
 from agentopt.llm.base import Request
 from agentopt.llm.scripted import ScriptedLLM
 from agentopt.loop import optimize
 from agentopt.replay import replay
-from agentopt.store.sqlite import StoredEvent
+from agentopt.resumption import resume
+from agentopt.store.sqlite import Store, StoredEvent
 from agentopt.store.tracefile import read_run, read_trace, write_trace
 
 
@@ -125,6 +126,18 @@ def test_a_run_with_a_model_in_the_workflow_replays(tmp_path: Path) -> None:
     assert result.record is not None
     write_trace(tmp_path / "kept.jsonl", read_run(result.run, result.record))
     assert replay(tmp_path / "kept.jsonl").is_same
+
+
+def test_a_run_that_was_killed_and_resumed_replays(kept: Path, tmp_path: Path) -> None:
+    events = read_trace(kept)
+    with Store(tmp_path / "again" / "agentopt.sqlite") as store:
+        run = store.add_run(events[:6])
+    replies = [e.event.exchange["reply"]["text"] for e in events if isinstance(e.event, Exchanged)]
+    resume(run, llm=ScriptedLLM(replies, name="bowl.jsonl"), out=tmp_path / "again")
+    write_trace(tmp_path / "resumed.jsonl", read_run(run, tmp_path / "again" / "agentopt.sqlite"))
+    assert any(isinstance(e.event, Resumed) for e in read_trace(tmp_path / "resumed.jsonl"))
+    report = replay(tmp_path / "resumed.jsonl")
+    assert (report.missing, report.added) == ([], [])
 
 
 def other_question(event: Event) -> Event:

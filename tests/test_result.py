@@ -48,6 +48,18 @@ def test_a_result_without_scores_reads_back_equal() -> None:
     assert Result.from_json(json.loads(json.dumps(bare.to_json()))) == bare
 
 
+def test_a_result_of_before_there_was_a_dev_gain_reads_back() -> None:
+    older = {k: v for k, v in RESULT.to_json().items() if k not in ("dev_gain", "acceptance")}
+    assert Result.from_json(older) == RESULT
+
+
+def test_the_gap_is_what_dev_flatters_by() -> None:
+    assert RESULT.gap == 0.0
+    assert replace(RESULT, dev_best=1.0).gap == 0.25
+    assert "gap 0.250 (best, dev less test)" in str(replace(RESULT, dev_best=1.0))
+    assert replace(RESULT, test_best=None).gap is None
+
+
 def test_infinite_scores_survive_json() -> None:
     failed = replace(RESULT, dev_start=-math.inf, dev_best=-math.inf, test_start=mean_interval([-math.inf, 1.0]))
     assert Result.from_json(json.loads(json.dumps(failed.to_json(), allow_nan=False))) == failed
@@ -98,6 +110,11 @@ def test_a_run_s_result_reads_back_equal(tmp_path: Path) -> None:
     result = ao.optimize(lambda: 0 - abs(x - 3), proposer="perturb", out=tmp_path, budget=ao.Budget(asks=5))
     result.save(tmp_path / "result.json")
     assert Result.load(tmp_path / "result.json") == result
+    assert "higher mean" in result.acceptance
+    assert result.dev_gain is not None
+    assert result.dev_start is not None
+    assert result.dev_best is not None
+    assert result.dev_gain.mean == pytest.approx(result.dev_best - result.dev_start)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import sys
 
 import typer
 
+from agentopt.cli.compare import compare
 from agentopt.cli.demo import demo
 from agentopt.cli.doctor import doctor
 from agentopt.cli.inspect import inspect
 from agentopt.cli.keep import keep
 from agentopt.cli.list import list_
 from agentopt.cli.replay import replay
+from agentopt.cli.resume import resume
 from agentopt.cli.run import run
 from agentopt.cli.show import show
 from agentopt.errors import AgentoptError, UsageError
@@ -25,7 +27,9 @@ app = typer.Typer(
     help="Optimize numbers, prompts and code of agent workflows from feedback; see what happened; run it again.",
 )
 app.command()(run)
+app.command()(resume)
 app.command()(inspect)
+app.command()(compare)
 app.command()(replay)
 app.command()(keep)
 app.command("list")(list_)

@@ -66,7 +66,7 @@ def run(
     files = Files(instances, ids, attempts, examples, start, scorer)
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
     limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
-    with Progress(quiet=as_json) as progress, _interruptible(out):
+    with Progress(quiet=as_json) as progress, interruptible(out):
         result = optimize(
             chosen,
             optimizer=optimizer,
@@ -89,12 +89,17 @@ def run(
 
 
 @contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
+def interruptible(out: Path) -> Iterator[None]:
+    """Ends the command where the user interrupts it, and says how the run goes on."""
     try:
         yield
     except KeyboardInterrupt:
         where = "" if out == Path("runs") else f" --out {out}"
-        print(f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}", file=sys.stderr)
+        print(
+            f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}\n"
+            f"  go on: agentopt resume last{where}",
+            file=sys.stderr,
+        )
         raise typer.Exit(130) from None
 
 

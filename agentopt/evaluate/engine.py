@@ -22,7 +22,7 @@ from agentopt.errors import AgentoptError, BudgetExhausted, LLMError, UsageError
 from agentopt.feedback import Feedback, NaNScore
 from agentopt.graph.node import Node
 from agentopt.graph.showing import failure_text, show
-from agentopt.graph.subgraph import propagate
+from agentopt.graph.subgraph import Evidence, propagate
 from agentopt.graph.tracing import Trace, TracedWorkflow
 from agentopt.instance import Instance
 from agentopt.llm.base import LLM
@@ -112,6 +112,17 @@ class Engine:
         for problem in sorted(problems, key=lambda p: isinstance(p, BudgetExhausted)):
             raise problem
         return unanswered
+
+    def evidence(self, evaluation: Evaluation, candidate: Candidate) -> Evidence:
+        """The evidence of an evaluation that was read back from a record: its workflow is run again.
+
+        Nothing is judged, counted or told; what models said must come from `llm`, for nothing.
+        """
+        instance = self.instances[evaluation.instance]
+        llm = self.llm.labelled(candidate=candidate.id, instance=instance.id) if self.llm else None
+        with context(candidate=candidate.id, instance=instance.id):
+            trace = self._traced(candidate, instance, self.retrying(llm) if llm else None)
+        return propagate(trace.output, evaluation.feedback, instance=instance.id)
 
     def _one(self, candidate: Candidate, instance: Instance) -> Evaluation:
         started = time.monotonic()

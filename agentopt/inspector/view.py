@@ -8,7 +8,7 @@ from typing import Any
 
 from agentopt.canonical import from_jsonable
 from agentopt.errors import FormatError
-from agentopt.events import CandidateAdded, Evaluated, Exchanged, ProposalRefused, RunFinished, RunStarted
+from agentopt.events import CandidateAdded, Evaluated, Exchanged, ProposalRefused, Resumed, RunFinished, RunStarted
 from agentopt.store.sqlite import StoredEvent
 
 
@@ -88,4 +88,6 @@ def view(events: Iterable[StoredEvent]) -> RunView:
                 run.refusals.append(refused)
             case RunFinished() as finished:
                 run.finished = finished
+            case Resumed():
+                run.finished = None
     return run

@@ -64,6 +64,11 @@ def failure_named(kind: str, message: str) -> AgentoptError:
     return known(message)
 
 
+def was_certainly_free(kind: str) -> bool:
+    """`certainly_free`, of a failure that a record holds by the name of its class."""
+    return kind in _BY_NAME and certainly_free(failure_named(kind, ""))
+
+
 def certainly_free(error: BaseException) -> bool:
     """Whether the server certainly did no work that it could bill."""
     return isinstance(error, (EnvironmentProblem, LLMError)) and not isinstance(error, LostReply)

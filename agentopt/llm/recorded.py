@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from agentopt.budget import Ledger, Reservation
+from agentopt.budget import Budget, Ledger, Reservation
 from agentopt.canonical import canonical, from_jsonable, known_fields, to_jsonable
 from agentopt.errors import BudgetExhausted, UsageError
 from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
-from agentopt.llm.failures import certainly_free
+from agentopt.llm.failures import certainly_free, failure_named, was_certainly_free
 from agentopt.llm.price import Price, Priced
 from agentopt.llm.retrying import RetryingLLM
 
@@ -102,6 +102,8 @@ class RecordedLLM:
         role: recorded with every exchange.
         where: recorded with every exchange.
         held: draw on what the ledger holds for later.
+        earlier: an exchange of before the run was interrupted, if there is one; it is given again, free of charge
+            and without being handed on once more, and `inner` is not asked.
 
     Raises:
         UsageError: `inner` retries by itself, or the budget limits `usd` and `inner` has no price.
@@ -116,6 +118,7 @@ class RecordedLLM:
         role: ExchangeRole,
         where: Mapping[str, Any] | None = None,
         held: bool = False,
+        earlier: Callable[[ExchangeRole, Mapping[str, Any], Request], Exchange | None] | None = None,
     ) -> None:
         if isinstance(inner, RetryingLLM):
             raise UsageError(f"`{inner.name}` retries inside of RecordedLLM, so attempts would go uncounted; swap them")
@@ -128,6 +131,7 @@ class RecordedLLM:
         self._on_exchange = on_exchange
         self._role: ExchangeRole = role
         self._held = held
+        self._earlier = earlier
         self._in_flight = _InFlight()
         self._spent: dict[str, float] = {"llm_calls": 0}
 
@@ -140,6 +144,7 @@ class RecordedLLM:
             role=self._role,
             where={**self._where, **where},
             held=self._held,
+            earlier=self._earlier,
         )
         copy._in_flight = self._in_flight
         return copy
@@ -169,6 +174,12 @@ class RecordedLLM:
             BudgetExhausted: the attempt does not fit what is left; nothing was sent.
             UsageError: the budget limits `usd` and the reply does not say what it cost.
         """
+        exchange = self._earlier(self._role, self._where, request) if self._earlier is not None else None
+        if exchange is not None:
+            self._count(booked(exchange, self._ledger.budget, self._price))
+            if exchange.reply is None:
+                raise failure_named(exchange.error_kind, exchange.error)
+            return exchange.reply
         sent, reserved, reservation = self._reserve(request)
         try:
             reply = self._inner.complete(sent)
@@ -211,28 +222,49 @@ class RecordedLLM:
     def _settle(self, reservation: Reservation, actual: Mapping[str, float]) -> None:
         with self._in_flight:
             reservation.settle(**actual)
-            for resource, amount in actual.items():
-                self._spent[resource] = self._spent.get(resource, 0) + amount
+            self._count(actual)
             self._in_flight.count -= 1
             self._in_flight.notify_all()
+
+    def _count(self, actual: Mapping[str, float]) -> None:
+        with self._in_flight:
+            for resource, amount in actual.items():
+                self._spent[resource] = self._spent.get(resource, 0) + amount
 
     def _fit(self, request: Request) -> tuple[Request, dict[str, float]]:
         """The request that fits what is left, and what it can cost at most."""
         budget = self._ledger.budget
-        amounts: dict[str, float] = {"llm_calls": 1}
         if budget.tokens is None and budget.usd is None:
-            return request, amounts
+            return request, _bound(request, budget, self._price)
         prompt = prompt_bound(request)
         room = self._ledger.left("tokens", held=self._held) - prompt
         if self._price is not None:
             room = min(room, _affordable(self._price, self._ledger.left("usd", held=self._held), prompt))
         wanted = request.max_tokens or DEFAULT_MAX_TOKENS
         max_tokens = wanted if wanted <= room else max(1, int(min(room, DEFAULT_MAX_TOKENS)))
-        if budget.tokens is not None:
-            amounts["tokens"] = prompt + max_tokens
-        if budget.usd is not None and self._price is not None:
-            amounts["usd"] = self._price.usd(prompt, max_tokens)
-        return replace(request, max_tokens=max_tokens), amounts
+        sent = replace(request, max_tokens=max_tokens)
+        return sent, _bound(sent, budget, self._price)
+
+
+def booked(exchange: Exchange, budget: Budget, price: Price | None) -> dict[str, float]:
+    """What a recorded exchange was charged to a ledger with this budget, by resource."""
+    bound = _bound(exchange.request, budget, price)
+    if exchange.reply is not None:
+        return _booked(exchange.reply.usage, bound)
+    return {"llm_calls": 1} if was_certainly_free(exchange.error_kind) else bound
+
+
+def _bound(request: Request, budget: Budget, price: Price | None) -> dict[str, float]:
+    """What `request` can cost at most, of the resources that are counted or limited."""
+    amounts: dict[str, float] = {"llm_calls": 1}
+    if budget.tokens is None and budget.usd is None:
+        return amounts
+    prompt, completion = prompt_bound(request), request.max_tokens or DEFAULT_MAX_TOKENS
+    if budget.tokens is not None:
+        amounts["tokens"] = prompt + completion
+    if budget.usd is not None and price is not None:
+        amounts["usd"] = price.usd(prompt, completion)
+    return amounts
 
 
 def prompt_bound(request: Request) -> int:

@@ -125,6 +125,12 @@ class ReplayedLLM:
         """Recorded exchanges that were not asked for yet."""
         return self._tape.left
 
+    def skip(self, exchanges: Sequence[Exchange]) -> None:
+        """Passes over what an interrupted run was given in these exchanges."""
+        for exchange in exchanges:
+            digest = exchange.request.digest if self._mode == "strict" else ""
+            self._tape.take(digest, canonical(exchange.where))
+
     def complete(self, request: Request) -> Reply:
         """The recorded reply.
 

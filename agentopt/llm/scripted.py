@@ -67,6 +67,11 @@ class ScriptedLLM:
     def price(self) -> Price:
         return FREE
 
+    def skip(self, exchanges: Sequence[object]) -> None:
+        """Passes over the replies that an interrupted run was given in these exchanges."""
+        with self._lock:
+            self._asked = min(len(self._replies), self._asked + len(exchanges))
+
     def complete(self, request: Request) -> Reply:
         """The next reply of the script; its tokens are not counted, and it costs nothing.
 

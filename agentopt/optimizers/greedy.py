@@ -28,6 +28,7 @@ class Greedy:
     """
 
     name = "greedy"
+    acceptance = "a higher mean on dev than the best so far, after a higher mean than its parent's on a minibatch"
 
     def __init__(self, proposer: Proposer, *, minibatch: int = 6, attempts: int = 3) -> None:
         for name, value in (("minibatch", minibatch), ("attempts", attempts)):

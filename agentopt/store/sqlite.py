@@ -2,7 +2,8 @@
 
 Events are rows of one append-only table; candidates, evaluations and exchanges are views of it. Every
 event is committed before `append` returns, so it survives the death of the process (WAL, synchronous
-NORMAL: only a power failure can lose the last ones). Any number of processes may read meanwhile.
+NORMAL: only a power failure can lose the last ones). Any number of processes of this machine may read meanwhile;
+several machines may not share a file, as network file systems do not keep SQLite's locks.
 """
 
 from __future__ import annotations
@@ -11,18 +12,17 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.events import KINDS, Event, read_event
+from agentopt.events import KINDS, Event, RunStarted, event_json, read_event
 
-STORE_VERSION = 1
-_TABLES = """
+_VERSION_1 = """
 create table if not exists runs (run text primary key, started real not null, task text not null, header text not null);
 create table if not exists events (
     run text not null, serial integer not null, time real not null, kind text not null, body text not null,
@@ -40,6 +40,15 @@ create view if not exists exchanges as
     select run, serial, json_extract(body, '$.exchange.role') as role,
            json_extract(body, '$.exchange.reply.text') as reply from events where kind = 'exchanged';
 """
+_VERSION_2 = """
+create view if not exists asks as
+    select run, events.serial, json_extract(trial.value, '$.candidate') as candidate,
+           json_extract(trial.value, '$.instances') as instances
+    from events, json_each(events.body, '$.trials') as trial where kind = 'asked';
+"""
+_MIGRATIONS = (_VERSION_1, _VERSION_2)
+"""What makes each version of a file from the one before it; a released one is never changed."""
+STORE_VERSION = len(_MIGRATIONS)
 
 
 @dataclass(frozen=True)
@@ -85,9 +94,20 @@ class Store:
                 raise UsageError(
                     f"`{path}` has version {version}; this agentopt reads up to {STORE_VERSION}: update it"
                 )
-            self._connection.executescript(f"{_TABLES} pragma user_version = {STORE_VERSION};")
+            if version < STORE_VERSION:
+                self._migrate()
         except (sqlite3.Error, OSError) as error:
             raise UsageError(f"cannot use `{path}` as a record: {error}") from error
+
+    def _migrate(self) -> None:
+        """Brings the file to the newest version, whole or not at all; another process may be doing the same."""
+        with self._transaction():
+            (version,) = self._connection.execute("pragma user_version").fetchone()
+            if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
+                raise UsageError(f"`{self.path}` is a database of something else, not a record")
+            for statement in ";".join(_MIGRATIONS[version:]).split(";"):  # `executescript` would end the transaction
+                self._connection.execute(statement)
+            self._connection.execute(f"pragma user_version = {STORE_VERSION}")
 
     def _become_wal(self) -> None:
         """Switches to write-ahead logging; SQLite does not wait for a lock here by itself."""
@@ -100,30 +120,57 @@ class Store:
                     raise
                 time.sleep(0.1)
 
+    def add_run(self, events: Sequence[StoredEvent]) -> str:
+        """Enters a run from a trace file, whole or not at all, and returns its id.
+
+        Raises:
+            UsageError: the file holds a run of that id already, or cannot be written.
+            FormatError: the first event is no header.
+        """
+        header = events[0].event if events else None
+        if not isinstance(header, RunStarted):
+            raise FormatError("a run starts with `run_started`; this one does not")
+        rows = [(header.run, e.serial, e.time, e.event.kind, event_json(e.event)) for e in events]
+        with self._lock, self._transaction():
+            if self._connection.execute("select 1 from runs where run = ?", (header.run,)).fetchone():
+                raise UsageError(f"`{self.path}` holds a run `{header.run}` already")
+            self._insert_run(header, events[0].time)
+            self._connection.executemany("insert into events values (?, ?, ?, ?, ?)", rows)
+        return header.run
+
+    def _insert_run(self, header: RunStarted, started: float) -> None:
+        task = str(header.task.get("name", ""))
+        row = (header.run, started, task, event_json(header))
+        self._connection.execute("insert into runs values (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Writes what is done inside, whole or not at all."""
+        try:
+            self._connection.execute("begin immediate")
+            yield
+            self._connection.execute("commit")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # nothing was begun, or the file is closed
+                self._connection.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise UsageError(f"cannot write to `{self.path}`: {error}") from error
+            raise
+
     def append(self, run: str, event: Event) -> int:
         """Writes the next event of a run, and returns its serial, from 0, once it is safe.
 
         Raises:
             UsageError: the file cannot be written (disk full, no permission).
         """
-        body = _body(event)
-        with self._lock:
-            try:
-                self._connection.execute("begin immediate")
-                row = self._connection.execute("select max(serial) from events where run = ?", (run,)).fetchone()
-                serial = 0 if row[0] is None else int(row[0]) + 1
-                now = self._clock()
-                if event.kind == "run_started":
-                    task = str(event.task.get("name", ""))
-                    self._connection.execute("insert into runs values (?, ?, ?, ?)", (run, now, task, body))
-                self._connection.execute(
-                    "insert into events values (?, ?, ?, ?, ?)", (run, serial, now, event.kind, body)
-                )
-                self._connection.execute("commit")
-            except sqlite3.Error as error:
-                with suppress(sqlite3.Error):  # nothing was begun, or the file is closed
-                    self._connection.execute("rollback")
-                raise UsageError(f"cannot write to `{self.path}`: {error}") from error
+        body = event_json(event)
+        with self._lock, self._transaction():
+            row = self._connection.execute("select max(serial) from events where run = ?", (run,)).fetchone()
+            serial = 0 if row[0] is None else int(row[0]) + 1
+            now = self._clock()
+            if isinstance(event, RunStarted):
+                self._insert_run(event, now)
+            self._connection.execute("insert into events values (?, ?, ?, ?, ?)", (run, serial, now, event.kind, body))
         return serial
 
     def runs(self) -> list[RunInfo]:
@@ -161,13 +208,6 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _body(event: Event) -> str:
-    try:
-        return event.model_dump_json()
-    except ValueError:  # half of a surrogate pair in a text, which JSON holds as an escape
-        return json.dumps(event.model_dump())
 
 
 def _parsed(body: str, where: str) -> Event:

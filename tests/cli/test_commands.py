@@ -88,11 +88,13 @@ def ran(agentopt: Agentopt) -> Agentopt:
 
 def test_no_arguments_show_the_commands(agentopt: Agentopt) -> None:
     done = agentopt()
-    for name in ("run", "inspect", "replay", "keep", "list", "show", "doctor", "demo"):
+    for name in ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"):
         assert name in done.out + done.err
 
 
-@pytest.mark.parametrize("name", ["run", "inspect", "replay", "keep", "list", "show", "doctor", "demo"])
+@pytest.mark.parametrize(
+    "name", ["run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"]
+)
 def test_every_command_has_help(agentopt: Agentopt, name: str) -> None:
     done = agentopt(name, "--help")
     assert done.status == 0
@@ -401,6 +403,45 @@ def test_a_loose_replay_goes_on_after_a_mismatch(agentopt: Agentopt, tmp_path: P
     assert done.json["result"]["reason"]
 
 
+# compare, resume
+
+
+def test_compare_shows_two_runs_and_their_paired_difference(agentopt: Agentopt) -> None:
+    for seed in ("1", "2"):
+        agentopt("run", "branin", "--proposer", "perturb", "--evaluations", "12", "--seed", seed)
+    runs = [row["name"] for row in agentopt("list", "runs", "--json").json]
+    assert "gains are paired by instance on train" in agentopt("compare", *runs).words
+    compared = agentopt("compare", *runs, TRACE, "--json").json
+    assert [run["run"] for run in compared["runs"]][:2] == runs
+    assert compared["runs"][2]["gain"]["count"] == 1
+
+
+def test_compare_refuses_runs_of_different_tasks(ran: Agentopt) -> None:
+    done = ran("compare", "last", str(shelf("traces") / "numerical-hartmann6.jsonl"))
+    assert (done.status, done.is_one_clear_error) == (2, True)
+    assert "different tasks" in done.err
+
+
+def test_resume_goes_on_with_a_larger_budget(ran: Agentopt) -> None:
+    assert "give it a larger budget" in ran("resume").err
+    done = ran("resume", "--evaluations", "20", "--json")
+    assert done.json["spent"]["evaluations"] == 20
+    assert done.err == ""
+    assert "numerical/branin" in ran("inspect").words
+
+
+def test_resume_of_a_larger_budget_says_what_was_before(ran: Agentopt) -> None:
+    assert "going on after best" in ran("resume", "last", "--evaluations", "20").err
+
+
+def test_a_record_that_was_given_a_larger_budget_is_not_replayed(ran: Agentopt) -> None:
+    ran("resume", "--evaluations", "20")
+    ran("keep", "last", "kept.jsonl")
+    done = ran("replay", "kept.jsonl")
+    assert (done.status, done.is_one_clear_error) == (2, True)
+    assert "resumed with a larger budget" in done.err
+
+
 # list, show, doctor
 
 
@@ -509,7 +550,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, st
     command = [*COMMAND, "run", "./branin", "--proposer", "perturb", "--evaluations", "100000", "--asks", "100000"]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        while "3 candidates" not in running.stderr.readline():
+        while "candidates" not in running.stderr.readline():
             pass
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=30)
@@ -524,6 +565,16 @@ def test_an_interrupted_run_has_exit_status_130_and_no_traceback(interrupted: tu
 
 def test_an_interrupted_run_says_where_its_record_is(interrupted: tuple[Path, int, str]) -> None:
     assert "agentopt: interrupted; what was done is in the record" in interrupted[2]
+    assert "go on: agentopt resume last" in interrupted[2]
+
+
+def test_an_interrupted_run_is_resumed(interrupted: tuple[Path, int, str], tmp_path: Path) -> None:
+    shutil.copytree(interrupted[0], tmp_path / "again")
+    done = process(tmp_path / "again", "resume", "--evaluations", "40", "--json")
+    whole = process(tmp_path / "again", "run", "./branin", "--proposer", "perturb", "--evaluations", "40", "--json")
+    assert done.returncode == whole.returncode == 0
+    for key in ("best", "reason", "dev_best"):
+        assert json.loads(done.stdout)[key] == json.loads(whole.stdout)[key]
 
 
 def test_an_interrupted_run_has_a_whole_record(interrupted: tuple[Path, int, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.events import CandidateAdded, Evaluated, Event, Exchanged, RunFinished, RunStarted
-from agentopt.store.sqlite import STORE_VERSION, Store
+from agentopt.events import Asked, CandidateAdded, Evaluated, Event, Exchanged, RunFinished, RunStarted
+from agentopt.store import sqlite
+from agentopt.store.sqlite import STORE_VERSION, Store, StoredEvent
+from agentopt.store.tracefile import read_trace, write_trace
 
 
 def header(run: str = "r", task: str = "numerical/branin") -> RunStarted:
@@ -177,7 +180,7 @@ def test_opening_waits_for_a_process_that_is_making_the_file(path: Path) -> None
     path.parent.mkdir()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
-    other.execute("create table t (x)")
+    other.execute("pragma user_version = 0")
     timer = threading.Timer(0.1, other.execute, ["commit"])
     timer.start()
     try:
@@ -237,6 +240,126 @@ def test_a_newer_schema_is_left_as_it_is(path: Path) -> None:
         Store(path)
     assert connection.execute("pragma user_version").fetchone() == (STORE_VERSION + 1,)
     connection.close()
+
+
+GOLDEN = sorted(Path(__file__).parent.glob("golden/version-*.sqlite"))
+
+
+def test_every_released_version_has_a_golden_file() -> None:
+    assert [path.stem for path in GOLDEN] == [f"version-{n}" for n in range(1, STORE_VERSION)]
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda p: p.stem)
+def test_a_file_of_an_older_version_is_read_whole_and_written_on(golden: Path, path: Path) -> None:
+    path.parent.mkdir()
+    shutil.copy(golden, path)
+    with Store(path) as store:
+        (run,) = (known.run for known in store.runs())
+        assert list(store.events(run)) == read_trace(golden.with_suffix(".jsonl"))
+        store.append("r", header())
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (STORE_VERSION,)
+        assert connection.execute("select count(*) from asks").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir()
+    shutil.copy(GOLDEN[0], path)
+    monkeypatch.setattr(sqlite, "_MIGRATIONS", (*sqlite._MIGRATIONS, "create table t (x); create nonsense"))
+    monkeypatch.setattr(sqlite, "STORE_VERSION", STORE_VERSION + 1)
+    with pytest.raises(UsageError, match="nonsense"):
+        Store(path)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (1,)
+        assert connection.execute("select 1 from sqlite_master where name in ('t', 'asks')").fetchall() == []
+    connection.close()
+
+
+def test_a_full_disk_is_a_usage_error_and_the_record_stays_whole(path: Path) -> None:
+    with Store(path) as store:
+        store.append("r", header())
+        (pages,) = store._connection.execute("pragma page_count").fetchone()
+        store._connection.execute(f"pragma max_page_count = {pages + 20}")
+        serials: list[int] = []
+        with pytest.raises(UsageError, match=r"cannot write to .*agentopt\.sqlite`: database or disk is full"):
+            serials.extend(store.append("r", CandidateAdded(candidate=n, values={"x": "y" * 2000})) for n in range(999))
+        store._connection.execute("pragma max_page_count = 1000000")
+        store.append("r", RunFinished(reason="there was room again"))
+    with Store(path) as store:
+        kinds = [s.event.kind for s in store.events("r")]
+        assert store._connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert kinds == ["run_started", *["candidate_added"] * len(serials), "run_finished"]
+
+
+_FILLS = """
+import resource, sys
+from pathlib import Path
+from agentopt.errors import UsageError
+from agentopt.events import CandidateAdded, RunStarted
+from agentopt.store.sqlite import Store
+import signal
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = Store(Path(sys.argv[1]))
+header = {"task": {"name": "t"}, "settings": {}, "llm": {}, "answered_by": "nobody", "space": [], "instances": {}}
+store.append("r", RunStarted(run="r", **header))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+count = 0
+try:
+    while True:
+        store.append("r", CandidateAdded(candidate=count, values={"x": "y" * 2000}))
+        count += 1
+except UsageError as error:
+    print(count, error)
+"""
+
+
+def test_a_file_that_may_not_grow_keeps_what_was_acknowledged(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _FILLS, str(path)], capture_output=True, text=True, check=True)
+    count, _, words = done.stdout.partition(" ")
+    assert "cannot write to" in words
+    with Store(path) as store:
+        assert len(list(store.events("r"))) == int(count) + 1 > 10
+        assert store._connection.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_a_database_of_something_else_keeps_its_tables(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.sqlite") as connection:
+        connection.execute("create table events (name text)")
+    connection.close()
+    with pytest.raises(UsageError, match="is a database of something else"):
+        Store(tmp_path / "other.sqlite")
+    with sqlite3.connect(tmp_path / "other.sqlite") as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == [("events",)]
+    connection.close()
+
+
+def test_a_run_from_a_trace_file_is_entered_without_loss(path: Path, tmp_path: Path) -> None:
+    events = read_trace(GOLDEN[0].with_suffix(".jsonl"))
+    with Store(path) as store:
+        run = store.add_run(events)
+        assert list(store.events(run)) == events
+        assert [r.run for r in store.runs()] == [run]
+        with pytest.raises(UsageError, match=r"holds a run .* already"):
+            store.add_run(events)
+        write_trace(tmp_path / "again.jsonl", store.events(run))
+    assert read_trace(tmp_path / "again.jsonl") == events
+
+
+@pytest.mark.parametrize("events", [[], [StoredEvent(0, 0.0, candidate(0))]], ids=["none", "no_header"])
+def test_a_run_without_a_header_is_not_entered(path: Path, events: list[StoredEvent]) -> None:
+    with Store(path) as store, pytest.raises(FormatError, match="starts with `run_started`"):
+        store.add_run(events)
+
+
+def test_asks_are_rows_of_a_view(path: Path) -> None:
+    trials = [{"candidate": 0, "instances": ["a", "b"], "fidelity": 1.0, "group": None}]
+    with Store(path) as store:
+        store.append("r", header())
+        store.append("r", Asked(trials=trials))
+        rows = store._connection.execute("select * from asks").fetchall()
+    assert rows == [("r", 1, 0, '["a","b"]')]
 
 
 def test_an_event_that_is_broken_in_the_file_is_a_format_error_that_says_which(path: Path) -> None:

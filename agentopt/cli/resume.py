@@ -1,0 +1,46 @@
+"""`agentopt resume`: go on with a run that stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentopt.budget import Budget
+from agentopt.cli.options import JsonOption, OutOption, console, print_json, store_path
+from agentopt.cli.progress import Progress
+from agentopt.cli.run import interruptible
+from agentopt.resumption import resume as resumed
+from agentopt.store.tracefile import read_run
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="A run's id, `last`, or a trace file of an unfinished run.")] = "last",
+    llm: Annotated[str | None, typer.Option(help="The optimizer's model; the recorded one if not given.")] = None,
+    workflow_llm: Annotated[str | None, typer.Option(help="The workflow's own model, likewise.")] = None,
+    evaluations: Annotated[int | None, typer.Option(help="Another limit for the whole run: measurements.")] = None,
+    asks: Annotated[int | None, typer.Option(help="Likewise: trials the optimizer asks for.")] = None,
+    llm_calls: Annotated[int | None, typer.Option(help="Likewise: requests to models.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Likewise: tokens.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Likewise: wall time while it was running.")] = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run that was interrupted, or that its budget ended; no recorded model call is made again."""
+    limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
+    stored = read_run(run, store_path(out))
+    with Progress(quiet=as_json) as progress, interruptible(out):
+        progress.past(stored)
+        result = resumed(
+            run,
+            budget=limits if limits.limits() else None,
+            llm=llm,
+            workflow_llm=workflow_llm,
+            out=out,
+            on_event=progress.event,
+        )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        console.print(str(result), markup=False)

@@ -1,0 +1,180 @@
+"""`resume()`: an interrupted run goes on from its record, to where it would have come anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from agentopt.budget import Budget
+from agentopt.canonical import canonical, to_jsonable
+from agentopt.catalog import task_of_record
+from agentopt.errors import UsageError
+from agentopt.events import Event, RunStarted
+from agentopt.instance import SPLITS
+from agentopt.llm.base import LLM
+from agentopt.llm.recorded import Exchange, ExchangeRole
+from agentopt.loop import open_models, read_examples, search
+from agentopt.optimizers.base import Optimizer
+from agentopt.optimizers.named import make_optimizer
+from agentopt.past import Past, read_past
+from agentopt.result import Result
+from agentopt.run import Settings
+from agentopt.sandbox.base import Sandbox
+from agentopt.store.lock import run_lock
+from agentopt.store.sqlite import Store, StoredEvent
+from agentopt.store.tracefile import read_run
+from agentopt.task import Task, as_task
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """A model that gives its answers in order, and can pass over those that it gave before."""
+
+    def skip(self, exchanges: Sequence[Exchange]) -> None: ...
+
+
+def resume(
+    run: str,
+    *,
+    workflow: Any = None,
+    examples: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    feedback: Callable[..., Any] | None = None,
+    parameters: object = None,
+    target: float | None = None,
+    optimizer: Optimizer | None = None,
+    budget: Budget | None = None,
+    llm: str | LLM | None = None,
+    workflow_llm: str | LLM | None = None,
+    sandbox: Sandbox | None = None,
+    out: str | Path = "runs",
+    on_event: Callable[[Event], None] | None = None,
+) -> Result:
+    """Goes on with a run that was interrupted, or that its budget ended, under the same id in the same record.
+
+    It does what the uninterrupted run would have done: nothing that was measured is measured again, and no model call
+    that was recorded is made again. Calls whose replies were not recorded when the run died are.
+
+    Args:
+        run: its id, `last`, or a trace file, whose run is entered in the record first.
+        workflow: as in `optimize`, with the next four; found by the record where it is a task that agentopt can find.
+        optimizer: where it is not one that can be made by name.
+        budget: other limits for the whole run; what was spent before counts. The recorded ones where not given.
+        llm: the optimizer's model; the recorded one where not given.
+        workflow_llm: likewise; `llm` where that is given.
+        out: folder of the record.
+
+    Raises:
+        UsageError: the run has come to its end, is going on elsewhere, cannot be found, or what is given is not what
+            it was started with.
+        ReplayMismatch: evidence of before was needed, and the workflow does not do again what it did.
+    """
+    path = Path(out) / "agentopt.sqlite"
+    stored = read_run(run, path)
+    header = _header(stored)
+    if "optimizer" not in header.settings:
+        raise UsageError(f"run `{header.run}` was made by steps in somebody's own loop; run that loop on")
+    with run_lock(path, header.run):
+        stored = _entered(path, run, stored)
+        task = _task(header, workflow, examples, feedback, parameters, target)
+        past = read_past(stored, task.space)
+        settings = _settings(past, optimizer, budget)
+        _check_is_open(past, settings.budget)
+        models = _models(header, task, llm, workflow_llm)
+        _skip(models, past)
+        return search(task, settings, models, sandbox=sandbox, store=path, on_event=on_event, past=past)
+
+
+def _header(stored: Sequence[StoredEvent]) -> RunStarted:
+    header = stored[0].event
+    assert isinstance(header, RunStarted), "readers of records check it"
+    return header
+
+
+def _entered(path: Path, reference: str, stored: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """The run's events in the record, read while nobody else can write them; a trace file's are entered."""
+    run = _header(stored).run
+    with Store(path) as store:
+        if run not in {known.run for known in store.runs()}:
+            store.add_run(stored)
+        elif reference not in (run, "last"):
+            raise UsageError(f"`{path}` holds run `{run}` already; resume it by its id")
+        return list(store.events(run))
+
+
+def _task(
+    header: RunStarted,
+    workflow: Any,
+    examples: str | Path | Sequence[Mapping[str, Any]] | None,
+    feedback: Callable[..., Any] | None,
+    parameters: object,
+    target: float | None,
+) -> Task:
+    """The task of the run.
+
+    Raises:
+        UsageError: it cannot be found, or is not the one that was run.
+    """
+    if isinstance(workflow, Task):
+        task = workflow
+    elif workflow is not None:
+        task = as_task(
+            workflow,
+            instances=read_examples(examples, seed=header.settings.get("seed", 0)),
+            feedback=feedback,
+            parameters=parameters,
+            objective=str(header.task.get("objective", "")),
+            target=target,
+        )
+    elif header.task.get("reference"):
+        task = task_of_record(header.task["reference"])
+    else:
+        raise UsageError(
+            f"run `{header.run}` is of a workflow in somebody's own code: "
+            f"call `agentopt.resume({header.run!r}, workflow=…)` there, with what `optimize` was given"
+        )
+    instances = {s: [i.id for i in task.instances if i.split == s] for s in SPLITS}
+    for what, was, is_ in (
+        ("task", header.task.get("name"), task.name),
+        ("parameters", header.space, to_jsonable(task.space.to_json())),
+        ("instances", header.instances, instances),
+    ):
+        if canonical(was) != canonical(is_):
+            raise UsageError(f"run `{header.run}` cannot be resumed: its {what} were {was}, what is given has {is_}")
+    return task
+
+
+def _settings(past: Past, optimizer: Optimizer | None, budget: Budget | None) -> Settings:
+    recorded = past.header.settings
+    chosen = optimizer or make_optimizer(recorded["optimizer"], "optoprime")
+    limits = budget if budget is not None else past.budget
+    return Settings(chosen, limits, recorded.get("seed", 0), recorded.get("workers", 8))
+
+
+def _check_is_open(past: Past, budget: Budget) -> None:
+    """Refuses what could not go any further."""
+    finished, run = past.finished, past.header.run
+    if finished is None or finished.ended in ("error", "unanswered"):
+        return
+    if finished.ended != "budget":
+        raise UsageError(f"run `{run}` is finished: {finished.reason}")
+    before = past.budget.limits()
+    if not any(budget.limits().get(name, float("inf")) > limit for name, limit in before.items()):
+        raise UsageError(f"run `{run}` ended because {finished.reason}; give it a larger budget than {before}")
+
+
+def _models(
+    header: RunStarted, task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None
+) -> dict[ExchangeRole, LLM]:
+    """The models by role: those given, else those of the record, one where it was one."""
+    recorded = header.llm.get("workflow")
+    if llm is None:
+        llm = header.llm.get("optimizer")
+        workflow_llm = workflow_llm or (recorded if recorded != llm else None)
+    return open_models(task, llm, workflow_llm)
+
+
+def _skip(models: Mapping[ExchangeRole, LLM], past: Past) -> None:
+    for model in {id(m): m for m in models.values()}.values():
+        if isinstance(model, Skipping):
+            model.skip(past.exchanges(*(role for role, one in models.items() if one is model)))
