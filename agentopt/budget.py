@@ -58,29 +58,50 @@ class Ledger:
 
     Args:
         spent: what was spent before, by resource; it counts.
+        spent_by: by whom, as `spent_by`.
+
+    Attributes:
+        changes: is notified whenever a reservation is settled; holding it keeps everybody else from reserving.
     """
 
     def __init__(
-        self, budget: Budget, *, spent: Mapping[str, float] | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        budget: Budget,
+        *,
+        spent: Mapping[str, float] | None = None,
+        spent_by: Mapping[str, Mapping[str, float]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.budget = budget
         self._limits = budget.limits()
         self._clock = clock
+        self.changes = threading.Condition()
         self._spent: dict[str, float] = dict(spent or {})
         self._started = clock() - self._spent.pop("seconds", 0.0)
-        self._lock = threading.Lock()
         self._reserved: dict[str, float] = {}
         self._held: dict[str, float] = {}
+        self._spent_by: dict[str, dict[str, float]] = {n: dict(by) for n, by in (spent_by or {}).items()}
 
     @property
     def spent(self) -> dict[str, float]:
         """What was spent so far, by resource, `seconds` included."""
-        with self._lock:
+        with self.changes:
             return {**self._spent, "seconds": self._clock() - self._started}
+
+    @property
+    def spent_by(self) -> dict[str, dict[str, float]]:
+        """What was spent so far by those whom reservations name, by resource."""
+        with self.changes:
+            return {name: dict(spent) for name, spent in self._spent_by.items()}
+
+    def reserved(self, resource: Resource) -> float:
+        """What is set aside of `resource` for steps under way."""
+        with self.changes:
+            return self._reserved.get(resource, 0)
 
     def left(self, resource: Resource, *, held: bool = False) -> float:
         """What can still be reserved of `resource`; infinite where no limit is set."""
-        with self._lock:
+        with self.changes:
             return self._left(resource, held)
 
     def _left(self, resource: str, held: bool) -> float:
@@ -92,8 +113,11 @@ class Ledger:
         used = self._spent.get(resource, 0) + self._reserved.get(resource, 0)
         return limit - used - (0 if held else self._held.get(resource, 0))
 
-    def reserve(self, *, held: bool = False, **amounts: float) -> Reservation:
+    def reserve(self, *, held: bool = False, by: str = "", **amounts: float) -> Reservation:
         """Sets `amounts` aside, by resource, all or none.
+
+        Args:
+            by: who spends it, for `spent_by`; empty is nobody in particular.
 
         Raises:
             BudgetExhausted: one of them does not fit, or the time is up.
@@ -102,7 +126,7 @@ class Ledger:
         for resource, amount in amounts.items():
             if resource not in _RESOURCES or not amount >= 0:
                 raise UsageError(f"cannot reserve {amount} of `{resource}`; resources are {', '.join(_RESOURCES)}")
-        with self._lock:
+        with self.changes:
             if self._left("seconds", held) <= 0:
                 raise BudgetExhausted(f"the time limit of {self._limits['seconds']:g} s is reached")
             for resource, amount in amounts.items():
@@ -116,26 +140,29 @@ class Ledger:
                 self._reserved[resource] = self._reserved.get(resource, 0) + amount
                 if held:
                     self._held[resource] = max(0, self._held.get(resource, 0) - amount)
-        return Reservation(self, amounts)
+        return Reservation(self, amounts, by)
 
     def hold(self, **amounts: float) -> None:
         """Replaces what is set aside for later, by resource."""
-        with self._lock:
+        with self.changes:
             self._held.update(amounts)
 
-    def _settle(self, reserved: Mapping[str, float], actual: Mapping[str, float]) -> None:
-        with self._lock:
+    def _settle(self, reserved: Mapping[str, float], actual: Mapping[str, float], by: str) -> None:
+        with self.changes:
             for resource, amount in reserved.items():
                 self._reserved[resource] -= amount
-            for resource, amount in actual.items():
-                self._spent[resource] = self._spent.get(resource, 0) + amount
+            for spent in (self._spent, *([self._spent_by.setdefault(by, {})] if by else [])):
+                for resource, amount in actual.items():
+                    spent[resource] = spent.get(resource, 0) + amount
+            self.changes.notify_all()
 
 
 class Reservation:
     """Resources set aside by `Ledger.reserve`, to be settled once."""
 
-    def __init__(self, ledger: Ledger, amounts: Mapping[str, float]) -> None:
+    def __init__(self, ledger: Ledger, amounts: Mapping[str, float], by: str) -> None:
         self._ledger = ledger
+        self._by = by
         self._amounts: Mapping[str, float] | None = amounts
 
     def settle(self, **actual: float) -> None:
@@ -146,5 +173,5 @@ class Reservation:
         """
         if self._amounts is None:
             raise UsageError("this reservation was settled before")
-        self._ledger._settle(self._amounts, actual)
+        self._ledger._settle(self._amounts, actual, self._by)
         self._amounts = None

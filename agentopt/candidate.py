@@ -43,7 +43,8 @@ class Evaluation:
         score: higher is better; `None` where there is only text.
         output: the workflow's output as text.
         evidence: feedback and subgraph; `None` when read back from a record.
-        cost: what it took: `llm_calls`, `tokens`, `usd`, `seconds`.
+        cost: what it took: `llm_calls`, `tokens`, `usd`, `seconds`; nothing, where it was taken.
+        taken_from: the candidate that was measured in its place, because it behaves the same.
     """
 
     candidate: int
@@ -55,6 +56,7 @@ class Evaluation:
     output: str = ""
     evidence: Evidence | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
+    taken_from: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class RunStarted(_Event):
         task: how to find the task again; empty fields where it lives in the user's own code.
         settings: optimizer, proposer, budget, seed and workers, as given.
         llm: what was asked to answer, without secrets, by role.
+        prices: of those models whose price was known, by role; the fields of `Price`.
         answered_by: who answered: `model:<name>@<date>`, `manual`, `script:<file>` or `nobody`.
         space: the parameters (see `Space.to_json`).
         instances: ids by split.
@@ -50,6 +51,7 @@ class RunStarted(_Event):
     task: dict[str, Any]
     settings: dict[str, Any]
     llm: dict[str, str]
+    prices: dict[str, dict[str, float]] = {}
     answered_by: str
     space: list[dict[str, Any]]
     instances: dict[str, list[str]]
@@ -84,6 +86,7 @@ class Evaluated(_Event):
 
     Args:
         graph: the run's graph (see `graph.export.graph_json`), where it was kept.
+        taken_from: the candidate that was measured in this one's place, because it behaves the same; the cost is 0.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -96,6 +99,7 @@ class Evaluated(_Event):
     output: str = ""
     graph: dict[str, Any] | None = None
     cost: dict[str, float] = {}
+    taken_from: int | None = None
 
 
 class Exchanged(_Event):
@@ -174,6 +178,7 @@ def evaluated(evaluation: Evaluation, output: Node | None) -> Evaluated:
         output=evaluation.output,
         graph=None if output is None else graph_json(output, max_nodes=_GRAPH_NODES_KEPT),
         cost=dict(evaluation.cost),
+        taken_from=evaluation.taken_from,
     )
 
 
@@ -205,6 +210,7 @@ def candidate_of(event: CandidateAdded) -> Candidate:
 
 def evaluation_of(event: Evaluated) -> Evaluation:
     """The measurement, without its evidence, which a record does not hold.
+
     Raises:
         FormatError: the record says a split or status that there is not.
     """
@@ -220,6 +226,7 @@ def evaluation_of(event: Evaluated) -> Evaluation:
         feedback=Feedback(**known_fields(Feedback, from_jsonable(event.feedback))),
         output=event.output,
         cost=dict(event.cost),
+        taken_from=event.taken_from,
     )
 
 

@@ -15,6 +15,7 @@ from agentopt.events import Event, Exchanged, ProposalRefused, RunFinished, RunS
 from agentopt.graph.parameters import named
 from agentopt.graph.subgraph import Evidence, backward
 from agentopt.llm.base import LLM
+from agentopt.llm.price import known_prices
 from agentopt.llm.recorded import Exchange, RecordedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.loop import open_model
@@ -76,7 +77,7 @@ class OptoPrime:
         self._store = Store(Path(out) / "agentopt.sqlite") if out is not None else None
         model = open_model(llm, "optimizer")
         recorded = RecordedLLM(model, ledger=self.ledger, on_exchange=self._exchanged, role="optimizer")
-        self._llm = RetryingLLM(recorded, rng=Random(seed))
+        self._llm = RetryingLLM(recorded, rng=Random(seed), ledger=self.ledger)
         self._emit(self._header(model))
 
     def zero_feedback(self) -> None:
@@ -170,6 +171,7 @@ class OptoPrime:
             task={"name": "handle", "objective": self.objective, "reference": {}},
             settings={"budget": self.ledger.budget.limits()},
             llm={"optimizer": model.name},
+            prices=known_prices({"optimizer": model}),
             answered_by=model.answered_by,
             space=self.space.to_json(),
             instances={},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from agentopt.budget import Budget
 from agentopt.errors import UsageError
+from agentopt.evaluate.executors import Executor, open_executor
+from agentopt.evaluate.twins import Reuse, Sameness
 from agentopt.events import (
     Event,
     Exchanged,
@@ -16,9 +19,14 @@ from agentopt.events import (
 )
 from agentopt.instance import Instance, as_instances, read_jsonl
 from agentopt.llm.base import LLM
+from agentopt.llm.cache import ReplyCache
+from agentopt.llm.limited import Limits
+from agentopt.llm.partly_replayed import PartlyReplayedLLM
+from agentopt.llm.price import Price
 from agentopt.llm.recorded import Exchange, ExchangeRole
 from agentopt.llm.replayed import ReplayedLLM, ReplayMode
 from agentopt.llm.resolve import resolve
+from agentopt.llm.terms import Terms
 from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past
@@ -34,6 +42,8 @@ from agentopt.store.tracefile import read_trace
 from agentopt.task import Task, as_task
 
 DEFAULT_BUDGET = Budget(asks=30)
+CACHE_FILE = "replies.sqlite"
+_THEN_LIVE = re.compile(r"(?P<trace>.+?)\+(?P<live>[a-z]+:.+)")
 
 
 def optimize(
@@ -49,10 +59,16 @@ def optimize(
     budget: Budget = DEFAULT_BUDGET,
     llm: str | LLM | None = None,
     workflow_llm: str | LLM | None = None,
+    price: Price | str | Path | None = None,
+    limits: Limits | None = None,
+    cache: bool | str | Path = False,
     sandbox: Sandbox | None = None,
     out: str | Path | None = "runs",
     seed: int = 0,
     workers: int = 8,
+    executor: str | Executor | Any | None = None,
+    timeout_s: float | None = None,
+    reuse: Sameness | Reuse | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
     """Improves a workflow's parameters from feedback, and returns what was found.
@@ -72,10 +88,22 @@ def optimize(
         budget: limits of the whole run, the final test included; never exceeded.
         llm: the optimizer's model, as a specification such as `"openai:gpt-5-mini"` or an `LLM`.
         workflow_llm: given to a workflow with a parameter called `llm`; the same as `llm` where not given.
+        price: of both models, or a file of prices by model (see `llm/prices.toml`); where not given, the list that
+            ships knows OpenAI's own models. A budget of `usd` needs one.
+        limits: how fast a model may be asked; see `llm.limited.Limits`.
+        cache: file of replies to exact requests, which are not asked again (`True` is `replies.sqlite` in `out`);
+            for one of two models only, give that one as `CachedLLM(…)`.
         sandbox: where code runs that a model wrote; a `LocalSandbox` where not given.
         out: folder of the record, `agentopt.sqlite` in it; `None` keeps none.
         seed: of all chance in the run.
-        workers: measurements under way at once.
+        workers: measurements under way at once, where there is no `executor`. Plain workflows have a thread each;
+            `async def` ones share one event loop, so there may be hundreds, but none may block it.
+        executor: where to measure: this process where not given; `"dask:tcp://…"`, a `dask.distributed.Client`,
+            `"ray:…"` or an `Executor`. Models are asked from this process all the same.
+        timeout_s: seconds one measurement may take; then it has failed. See `Engine` for what becomes of it.
+        reuse: when an evaluation is taken from a candidate that behaves the same: `"source"`, `"outputs"`, `"off"` or
+            a `Reuse`. Where not given, `"source"` for a `Task` that says it is deterministic and asks no model,
+            since nothing but the work can change there; otherwise `"off"`.
         on_event: called with every event, in the thread that makes it.
 
     Raises:
@@ -95,10 +123,30 @@ def optimize(
         )
     if workers < 1:
         raise UsageError(f"`workers` is {workers}; expected 1 or more")
-    settings = Settings(make_optimizer(optimizer, proposer), budget, seed, workers)
-    models = open_models(task, llm, workflow_llm)
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"`timeout_s` is {timeout_s}; expected more than 0")
     store = Path(out) / "agentopt.sqlite" if out is not None else None
-    return search(task, settings, models, sandbox=sandbox, store=store, on_event=on_event)
+    with ExitStack() as stack:
+        settings = Settings(
+            optimizer=make_optimizer(optimizer, proposer),
+            budget=budget,
+            seed=seed,
+            workers=workers,
+            executor=entered_executor(executor, stack),
+            timeout_s=timeout_s,
+            reuse=_reuse(reuse, task, seed),
+        )
+        kept = stack.enter_context(ReplyCache(path)) if (path := cache_path(cache, out)) else None
+        models = open_models(task, llm, workflow_llm, Terms(price=price, limits=limits, cache=kept))
+        return search(task, settings, models, sandbox=sandbox, store=store, on_event=on_event)
+
+
+def entered_executor(executor: str | Executor | None, stack: ExitStack) -> Executor | None:
+    """The executor that `executor` names, closed with `stack`; one that was given is the caller's to close."""
+    opened = open_executor(executor)
+    if opened is not None and opened is not executor:
+        stack.callback(opened.close)
+    return opened
 
 
 def read_examples(examples: str | Path | Sequence[Mapping[str, Any]] | None, *, seed: int) -> list[Instance]:
@@ -133,30 +181,62 @@ def search(
         return run.result()
 
 
-def open_models(task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None) -> dict[ExchangeRole, LLM]:
+def _reuse(asked: Sameness | Reuse | None, task: Task, seed: int) -> Reuse:
+    if isinstance(asked, Reuse):
+        return asked
+    is_safe = task.is_deterministic and not task.needs_llm
+    return Reuse(by=asked or ("source" if is_safe else "off"), seed=seed)
+
+
+def cache_path(cache: bool | str | Path, out: str | Path | None) -> Path | None:
+    """Where replies are kept, `cache` as `optimize` takes it; `None` for nowhere."""
+    if isinstance(cache, bool):
+        if cache and out is None:
+            raise UsageError("`cache=True` keeps replies beside the record, and `out` is None; give `cache` a path")
+        return Path(out) / CACHE_FILE if cache and out is not None else None
+    return Path(cache)
+
+
+def open_models(
+    task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None, terms: Terms
+) -> dict[ExchangeRole, LLM]:
     """The models by role. The same one serves both, except that a replay keeps its roles apart."""
     models: dict[ExchangeRole, LLM] = {}
     if llm is not None:
-        models["optimizer"] = open_model(llm, "optimizer")
+        models["optimizer"] = open_model(llm, "optimizer", terms=terms)
     spec = workflow_llm if workflow_llm is not None else llm
     if spec is not None and task.needs_llm:
-        is_same = spec is llm and not (isinstance(spec, str) and spec.startswith("replay:"))
-        models["workflow"] = models["optimizer"] if is_same else open_model(spec, "workflow")
+        models["workflow"] = open_model(spec, "workflow", terms=terms)
     return models
 
 
-def open_model(spec: str | LLM, role: ExchangeRole, *, mode: ReplayMode = "strict") -> LLM:
-    """The model that `spec` names; `replay:<trace file>` answers from what was recorded for `role`."""
+def open_model(spec: str | LLM, role: ExchangeRole, *, mode: ReplayMode = "strict", terms: Terms | None = None) -> LLM:
+    """The model that `spec` names, on these terms; `replay:<trace file>` answers from what was recorded for `role`,
+    `replay:<trace file>+<another specification>` as far as that goes."""
+    terms = terms or Terms()
 
-    def replay(path: str) -> LLM:
-        events = [stored.event for stored in read_trace(Path(path))]
-        exchanges = [Exchange.from_json(e.exchange) for e in events if isinstance(e, Exchanged)]
-        header = events[0]
-        assert isinstance(header, RunStarted)
-        answered = header.answered_by
-        return ReplayedLLM(exchanges, mode=mode, role=role, answered_by=answered, name=f"replay:{Path(path).name}")
+    def live(spec: str | LLM, price: Price | None) -> LLM:
+        return resolve(spec, price=price, schema_words=load_prompt("json_reply").fill(schema="{{schema}}"))
 
-    return resolve(spec, schema_words=load_prompt("json_reply").fill(schema="{{schema}}"), replays=replay)
+    if isinstance(spec, ReplayedLLM):
+        return spec
+    rest = spec.removeprefix("replay:") if isinstance(spec, str) and spec.startswith("replay:") else ""
+    if not rest:
+        return terms.model(spec, live)
+    then_live = _THEN_LIVE.fullmatch(rest)
+    path = Path(then_live["trace"] if then_live else rest)
+    events = [stored.event for stored in read_trace(path)]
+    header = events[0]
+    assert isinstance(header, RunStarted)
+    exchanges = [Exchange.from_json(e.exchange) for e in events if isinstance(e, Exchanged)]
+    exchanges = [e for e in exchanges if e.role == role]
+    name, answered = f"replay:{path.name}", header.answered_by
+    if then_live:
+        return PartlyReplayedLLM(terms.model(then_live["live"], live), exchanges, recorded_by=answered, name=name)
+    price = header.prices.get(role)
+    return ReplayedLLM(
+        exchanges, mode=mode, answered_by=answered, name=name, price=None if price is None else Price(**price)
+    )
 
 
 def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -> None:

@@ -96,7 +96,8 @@ class Past:
 
     def exchanges_of(self, evaluation: Evaluation) -> list[Exchange]:
         """What models said in this measurement."""
-        return self._of_pair.get((evaluation.candidate, evaluation.instance), [])
+        measured = evaluation.candidate if evaluation.taken_from is None else evaluation.taken_from
+        return self._of_pair.get((measured, evaluation.instance), [])
 
     def spent(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, float]:
         """What the run was charged, by resource, as its ledger booked it."""
@@ -104,11 +105,16 @@ class Past:
         asks = sum(len(done.trials) for done in self.rounds)
         return {**total, "evaluations": self._evaluations, "asks": asks, "seconds": self.seconds}
 
+    def spent_by(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, dict[str, float]]:
+        """As `spent`, of what models were asked, by role."""
+        roles = dict.fromkeys(e.role for e in self._exchanges)
+        return {role: _sum(booked(e, budget, prices.get(role)) for e in self.exchanges(role)) for role in roles}
+
     def spent_on_test(self, budget: Budget, price: Price | None) -> dict[str, float]:
         """What the final test has taken so far, by resource, without tests of a best that may no longer be it."""
         counted = [e for pair, e in self.tests.items() if pair not in self._done_tests]
         unfinished = [e for e in self.earlier() if e.role == "workflow" and not self._is_of_search(e)]
-        costs = [{**e.cost, "evaluations": 1.0} for e in counted]
+        costs = [{**e.cost, "evaluations": float(e.taken_from is None)} for e in counted]
         return _sum([*costs, *(booked(e, budget, price) for e in unfinished)])
 
     def _is_of_search(self, exchange: Exchange) -> bool:
@@ -152,7 +158,7 @@ class Past:
         pair = (evaluation.candidate, evaluation.instance)
         if evaluation.status == "unmeasured":
             self._of_pair.pop(pair, None)
-        else:
+        elif evaluation.taken_from is None:
             self._evaluations += 1
         if evaluation.split == "test":
             if evaluation.status != "unmeasured":

@@ -12,6 +12,7 @@ from agentopt.budget import Budget
 from agentopt.canonical import canonical
 from agentopt.catalog import task_of_record
 from agentopt.errors import FormatError, UsageError
+from agentopt.evaluate.twins import Reuse
 from agentopt.events import Evaluated, Event, RunFinished, RunStarted
 from agentopt.llm.replayed import ReplayMode
 from agentopt.loop import open_model, optimize
@@ -76,6 +77,8 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
         out=out,
         seed=settings.get("seed", 0),
         workers=settings.get("workers", 8),
+        timeout_s=settings.get("timeout_s"),
+        reuse=Reuse(**settings["reuse"]) if "reuse" in settings else "off",
         on_event=happened.append,
     )
     known = _Known(stored)

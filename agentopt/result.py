@@ -34,6 +34,7 @@ class Result:
         rates: mean of each further objective of the best candidate, over the instances of its dev score.
         reason: why the search stopped.
         spent: by resource, as in `Budget`.
+        spent_by: what models took of it, by who asked them: `optimizer`, `workflow`.
         candidates: how many were tried, the start included.
         record: the file that holds the run, if one does.
     """
@@ -53,6 +54,7 @@ class Result:
     candidates: int
     dev_gain: Interval | None = None
     acceptance: str = ""
+    spent_by: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     record: Path | None = None
     space: Space | None = field(default=None, repr=False, compare=False)
 
@@ -109,8 +111,7 @@ class Result:
         version = data.get("agentopt_result") if isinstance(data, Mapping) else None
         if version != RESULT_VERSION:
             raise FormatError(f"expected `agentopt_result` {RESULT_VERSION}, got {version!r}")
-        data = {"acceptance": "", **data}  # results of 0.1 have none
-        plain = {name: from_jsonable(data[name]) for name in _PLAIN}
+        plain = {name: from_jsonable(data[name]) for name in _PLAIN if name in data or name not in _LATER}
         for name in ("start", "best"):
             plain[name] = Candidate(**known_fields(Candidate, from_jsonable(data[name])))
         for name in _INTERVALS:
@@ -135,7 +136,8 @@ class Result:
         return "\n".join(lines)
 
 
-_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates", "acceptance")
+_LATER = ("acceptance", "spent_by")  # results of an older agentopt do not have them
+_PLAIN = ("run", "task", "dev_start", "dev_best", "rates", "reason", "spent", "candidates", *_LATER)
 _INTERVALS = ("test_start", "test_best", "test_gain", "dev_gain")
 
 

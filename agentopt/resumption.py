@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from agentopt.budget import Budget
 from agentopt.canonical import canonical, to_jsonable
 from agentopt.catalog import task_of_record
 from agentopt.errors import UsageError
+from agentopt.evaluate.executors import Executor
+from agentopt.evaluate.twins import NO_REUSE, Reuse
 from agentopt.events import Event, RunStarted
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
-from agentopt.llm.recorded import Exchange, ExchangeRole
-from agentopt.loop import open_models, read_examples, search
+from agentopt.llm.cache import ReplyCache
+from agentopt.llm.limited import Limits
+from agentopt.llm.price import Price
+from agentopt.llm.recorded import ExchangeRole
+from agentopt.llm.terms import Terms
+from agentopt.llm.wrapped import skip
+from agentopt.loop import cache_path, entered_executor, open_models, read_examples, search
 from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past, read_past
@@ -25,13 +34,6 @@ from agentopt.store.lock import run_lock
 from agentopt.store.sqlite import Store, StoredEvent
 from agentopt.store.tracefile import read_run
 from agentopt.task import Task, as_task
-
-
-@runtime_checkable
-class Skipping(Protocol):
-    """A model that gives its answers in order, and can pass over those that it gave before."""
-
-    def skip(self, exchanges: Sequence[Exchange]) -> None: ...
 
 
 def resume(
@@ -46,7 +48,11 @@ def resume(
     budget: Budget | None = None,
     llm: str | LLM | None = None,
     workflow_llm: str | LLM | None = None,
+    price: Price | str | Path | None = None,
+    limits: Limits | None = None,
+    cache: bool | str | Path = False,
     sandbox: Sandbox | None = None,
+    executor: str | Executor | None = None,
     out: str | Path = "runs",
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
@@ -62,6 +68,7 @@ def resume(
         budget: other limits for the whole run; what was spent before counts. The recorded ones where not given.
         llm: the optimizer's model; the recorded one where not given.
         workflow_llm: likewise; `llm` where that is given.
+        price: as in `optimize`, with the next four; the recorded one where both models had the same.
         out: folder of the record.
 
     Raises:
@@ -78,11 +85,14 @@ def resume(
         stored = _entered(path, run, stored)
         task = _task(header, workflow, examples, feedback, parameters, target)
         past = read_past(stored, task.space)
-        settings = _settings(past, optimizer, budget)
-        _check_is_open(past, settings.budget)
-        models = _models(header, task, llm, workflow_llm)
-        _skip(models, past)
-        return search(task, settings, models, sandbox=sandbox, store=path, on_event=on_event, past=past)
+        with ExitStack() as stack:
+            settings = replace(_settings(past, optimizer, budget), executor=entered_executor(executor, stack))
+            _check_is_open(past, settings.budget)
+            kept = stack.enter_context(ReplyCache(file)) if (file := cache_path(cache, out)) else None
+            terms = Terms(price=price or _price(header), limits=limits, cache=kept)
+            models = _models(header, task, (llm, workflow_llm), terms)
+            _skip(models, past)
+            return search(task, settings, models, sandbox=sandbox, store=path, on_event=on_event, past=past)
 
 
 def _header(stored: Sequence[StoredEvent]) -> RunStarted:
@@ -148,7 +158,14 @@ def _settings(past: Past, optimizer: Optimizer | None, budget: Budget | None) ->
     recorded = past.header.settings
     chosen = optimizer or make_optimizer(recorded["optimizer"], "optoprime")
     limits = budget if budget is not None else past.budget
-    return Settings(chosen, limits, recorded.get("seed", 0), recorded.get("workers", 8))
+    return Settings(
+        optimizer=chosen,
+        budget=limits,
+        seed=recorded.get("seed", 0),
+        workers=recorded.get("workers", 8),
+        timeout_s=recorded.get("timeout_s"),
+        reuse=Reuse(**recorded["reuse"]) if "reuse" in recorded else NO_REUSE,
+    )
 
 
 def _check_is_open(past: Past, budget: Budget) -> None:
@@ -163,18 +180,24 @@ def _check_is_open(past: Past, budget: Budget) -> None:
         raise UsageError(f"run `{run}` ended because {finished.reason}; give it a larger budget than {before}")
 
 
+def _price(header: RunStarted) -> Price | None:
+    """The price that was paid, where all models had one price."""
+    prices = [Price(**fields) for fields in header.prices.values()]
+    return prices[0] if prices and len(prices) == len(header.llm) and len(set(prices)) == 1 else None
+
+
 def _models(
-    header: RunStarted, task: Task, llm: str | LLM | None, workflow_llm: str | LLM | None
+    header: RunStarted, task: Task, given: tuple[str | LLM | None, str | LLM | None], terms: Terms
 ) -> dict[ExchangeRole, LLM]:
     """The models by role: those given, else those of the record, one where it was one."""
+    llm, workflow_llm = given
     recorded = header.llm.get("workflow")
     if llm is None:
         llm = header.llm.get("optimizer")
         workflow_llm = workflow_llm or (recorded if recorded != llm else None)
-    return open_models(task, llm, workflow_llm)
+    return open_models(task, llm, workflow_llm, terms)
 
 
 def _skip(models: Mapping[ExchangeRole, LLM], past: Past) -> None:
     for model in {id(m): m for m in models.values()}.values():
-        if isinstance(model, Skipping):
-            model.skip(past.exchanges(*(role for role, one in models.items() if one is model)))
+        skip(model, past.exchanges(*(role for role, one in models.items() if one is model)))

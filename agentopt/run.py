@@ -8,15 +8,18 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from random import Random
+from typing import Any
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
 from agentopt.errors import BudgetExhausted, LLMError, UsageError
 from agentopt.evaluate.engine import Engine
+from agentopt.evaluate.executors import Executor
+from agentopt.evaluate.twins import NO_REUSE, Reuse, Twins
 from agentopt.events import (
     Ending,
     Event,
@@ -35,7 +38,7 @@ from agentopt.graph.tracing import Trace
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
 from agentopt.llm.earlier import Earlier
-from agentopt.llm.price import Price, Priced
+from agentopt.llm.price import Price, Priced, known_prices
 from agentopt.llm.recorded import Exchange, ExchangeRole, RecordedLLM
 from agentopt.llm.replayed import ReplayedLLM
 from agentopt.llm.retrying import RetryingLLM
@@ -56,12 +59,20 @@ TRIALS_PER_ASK = 8
 
 @dataclass(frozen=True)
 class Settings:
-    """How to search."""
+    """How to search, and how to measure (see `Engine`)."""
 
     optimizer: Optimizer
     budget: Budget
     seed: int
     workers: int
+    executor: Executor | None = None
+    timeout_s: float | None = None
+    reuse: Reuse = NO_REUSE
+
+    def of_measuring(self) -> dict[str, Any]:
+        """What a replay must know of how it was measured, where it is not the default."""
+        known = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+        return known if self.reuse.by == "off" else known | {"reuse": asdict(self.reuse)}
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,11 @@ class Run:
         self.settings = settings
         self.archive = Archive(revive=self._revived)
         prices = {role: _price(model) for role, model in models.items()}
-        self.ledger = Ledger(settings.budget, spent=past.spent(settings.budget, prices) if past else None)
+        self.ledger = Ledger(
+            settings.budget,
+            spent=past.spent(settings.budget, prices) if past else None,
+            spent_by=past.spent_by(settings.budget, prices) if past else None,
+        )
         self.sandbox = sandbox
         self._store = store
         self._on_event = on_event
@@ -121,6 +136,9 @@ class Run:
             sandbox=sandbox,
             on_evaluation=self._evaluated,
             workers=settings.workers,
+            executor=settings.executor,
+            timeout_s=settings.timeout_s,
+            twins=Twins(settings.reuse, task.space),
         )
         recorded = self._recorded("optimizer")
         self._llm = self._retrying(recorded) if recorded else None
@@ -252,6 +270,7 @@ class Run:
             rates=self._rates(best, dev),
             reason=reason,
             spent=self.ledger.spent,
+            spent_by=self.ledger.spent_by,
             candidates=len(self.archive.candidates),
             record=self._store.path if self._store else None,
             space=self.task.space,
@@ -341,7 +360,7 @@ class Run:
         return engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
 
     def _retrying(self, model: LLM) -> LLM:
-        return RetryingLLM(model, rng=Random(self.settings.seed))
+        return RetryingLLM(model, rng=Random(self.settings.seed), ledger=self.ledger)
 
     def _add(self, candidate: Candidate) -> Candidate:
         count = len(self.archive.candidates)
@@ -380,8 +399,10 @@ class Run:
                 "budget": self.settings.budget.limits(),
                 "seed": self.settings.seed,
                 "workers": self.settings.workers,
+                **self.settings.of_measuring(),
             },
             llm={role: model.name for role, model in self._models.items()},
+            prices=known_prices(self._models),
             answered_by=", ".join(sorted({model.answered_by for model in self._models.values()})) or "nobody",
             space=to_jsonable(self.task.space.to_json()),
             instances=instances,

@@ -11,7 +11,7 @@ from typing import Any
 
 from agentopt.candidate import Candidate
 from agentopt.errors import FormatError, UsageError
-from agentopt.evaluate.engine import needs_llm
+from agentopt.evaluate.measurement import needs_llm
 from agentopt.feedback import Feedback, as_feedback
 from agentopt.graph.parameters import named, parameters_used_by
 from agentopt.graph.tracing import TracedWorkflow, trace
@@ -27,7 +27,7 @@ class Task:
 
     Args:
         name: how it is called, such as `numerical/branin`.
-        workflow: run once per candidate and instance; see `evaluate.engine.call_arguments` for its arguments.
+        workflow: run once per candidate and instance; see `evaluate.measurement.call_arguments` for its arguments.
         space: what may change.
         instances: what it is run on; at least one in train.
         feedback: called as `feedback(output, fields)` with the plain output and the instance's fields; returns
@@ -39,6 +39,7 @@ class Task:
         verifier: checks a candidate's values afterwards, independently of the score; see the adapter.
         runs_code: whether the workflow runs code that a model wrote, beyond code parameters.
         preload: modules that such code imports, loaded once by the sandbox.
+        is_deterministic: whether the same values give the same feedback on the same instance, every time.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Task:
     verifier: Callable[[Mapping[str, Any]], Any] | None = None
     runs_code: bool = False
     preload: tuple[str, ...] = ()
+    is_deterministic: bool = False
 
     def __post_init__(self) -> None:
         if not any(i.split == "train" for i in self.instances):

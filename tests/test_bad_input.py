@@ -19,7 +19,8 @@ from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.llm.scripted import ScriptedLLM
 from agentopt.store.sqlite import Store
-from agentopt.testing.server import Fault, LoopbackServer
+from agentopt.testing.faults import Fault
+from agentopt.testing.server import LoopbackServer
 
 
 def lines(folder: Path, *rows: str) -> Path:

@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from agentopt.canonical import canonical
 from agentopt.errors import LLMError, MissingKey, UsageError
 from agentopt.events import CandidateAdded, Evaluated, Event, Exchanged, ProposalRefused, RunFinished, RunStarted
 from agentopt.graph.subgraph import Evidence
+from agentopt.instance import as_instances
 from agentopt.llm.base import LLM, Capability, Request
 from agentopt.llm.scripted import ScriptedLLM
 from agentopt.optimizers.greedy import Greedy
@@ -26,6 +27,7 @@ from agentopt.proposal import Proposal
 from agentopt.proposers.base import Context
 from agentopt.proposers.perturb import PerturbProposer
 from agentopt.store.sqlite import Store
+from agentopt.task import as_task
 
 ROWS = [{"id": f"{split}{n}", "split": split, "x": n} for split in ("train", "dev", "test") for n in range(3)]
 
@@ -639,3 +641,53 @@ def test_a_traced_method_of_a_module_is_a_workflow_whose_parameters_are_found() 
     result = ao.optimize(agent.run, examples=[{"x": 5.0}], feedback=lambda cost: -cost, **settings)  # type: ignore[arg-type]
     assert result.values["guess"] == pytest.approx(5.0, abs=0.5)
     assert agent.guess.value == 3.0
+
+
+def header_of(setup: Setup, **settings: Any) -> RunStarted:
+    setup.optimize(budget=Budget(asks=1), **settings)
+    (header,) = setup.of(RunStarted)
+    assert isinstance(header, RunStarted)
+    return header
+
+
+def test_how_it_was_measured_is_in_the_header_where_it_is_not_the_default() -> None:
+    assert set(header_of(Setup()).settings) == {"optimizer", "budget", "seed", "workers"}
+    settings = header_of(Setup(), timeout_s=5.0, reuse="outputs", seed=4).settings
+    assert settings["timeout_s"] == 5.0
+    assert settings["reuse"] == {"by": "outputs", "verify_rate": 0.01, "seed": 4}
+
+
+@pytest.mark.parametrize(("is_deterministic", "expected"), [(True, "source"), (False, None)])
+def test_evaluations_are_taken_unasked_only_where_the_task_is_deterministic(
+    is_deterministic: bool, expected: str | None
+) -> None:
+    setup = Setup()
+    task = as_task(setup.workflow, instances=as_instances(ROWS, seed=0), feedback=None, parameters=setup.width)
+    task = replace(task, is_deterministic=is_deterministic)
+    events: list[Event] = []
+    ao.optimize(task, proposer="perturb", budget=Budget(asks=1), out=None, on_event=events.append)
+    (header,) = (e for e in events if isinstance(e, RunStarted))
+    assert header.settings.get("reuse", {}).get("by") == expected
+
+
+def test_a_workflow_that_asks_a_model_takes_nothing_unasked() -> None:
+    setup = Setup()
+    task = as_task(asks_model(setup), instances=as_instances(ROWS, seed=0), feedback=None, parameters=setup.width)
+    events: list[Event] = []
+    ao.optimize(
+        replace(task, is_deterministic=True),
+        proposer="perturb",
+        workflow_llm=endless(),
+        budget=Budget(asks=1),
+        out=None,
+        on_event=events.append,
+    )
+    assert all("reuse" not in e.settings for e in events if isinstance(e, RunStarted))
+
+
+@pytest.mark.parametrize("wrong", [{"timeout_s": 0}, {"timeout_s": -1.0}, {"reuse": "luck"}, {"executor": "slurm"}])
+def test_a_way_to_measure_that_cannot_be_is_refused_at_the_start(wrong: dict[str, Any]) -> None:
+    setup = Setup()
+    with pytest.raises(UsageError):
+        setup.optimize(**wrong)
+    assert setup.events == []

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.modeling import Model, Solution, Verification, verify
+from agentopt.modeling.evidence.finding import Finding
 from agentopt.modeling.examine import examine
 from agentopt.modeling.solvers.base import SecondSolver
 from agentopt.sandbox.base import Limits, Outcome, Sandbox
@@ -29,6 +30,10 @@ class Answer:
         value: the optimum, recomputed exactly; `None` without one.
         text: what was found, in words, for whoever repairs the program.
         model, solution, verification: `None` where there is no model.
+        draft: the program or document that it is of.
+        findings: what a comparison with the problem's words found and no repair cleared.
+        samples: the answers that this one was chosen from, itself included; empty where there was no choice.
+        votes: how many of them say the same.
     """
 
     status: str
@@ -37,6 +42,24 @@ class Answer:
     model: Model | None = None
     solution: Solution | None = field(default=None, repr=False)
     verification: Verification | None = None
+    draft: str = field(default="", repr=False)
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
+    samples: tuple[Answer, ...] = field(default=(), repr=False)
+    votes: int = 1
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings that are to be repaired, without those that are to be decided."""
+        return tuple(finding for finding in self.findings if not finding.is_question)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Proved as an answer to its model, no open warning, and, among several samples, said by at least half.
+
+        That the model is the problem's is not proved by this; how often it is right is what a report measures.
+        """
+        is_agreed = 2 * self.votes >= len(self.samples)
+        return bool(self.objectives["proved"]) and not self.warnings and is_agreed
 
     @property
     def verdict(self) -> str:
@@ -92,6 +115,11 @@ def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: Secon
     if not model.columns:
         return Answer(status="no_program", text="The program's model is empty: it has no variable.")
     return _examined(model, captured["notes"], sandbox, second_solver)
+
+
+def answer_of_model(model: Model, sandbox: Sandbox) -> Answer:
+    """Solves, verifies and explains a model that no program had to build."""
+    return _examined(model, [], sandbox, None)
 
 
 def _examined(model: Model, notes: list[str], sandbox: Sandbox, second_solver: SecondSolver | None) -> Answer:

@@ -1,147 +1,260 @@
-"""From words to a verified model: a traced pipeline whose instruction is a parameter.
+"""From words to a verified model: traced pipelines whose instructions are parameters.
 
-A model writes a program under the instruction; the program is run in the sandbox, its model is captured, solved
-and verified outside; what was found goes back to the model for a repair, a few times. The label of a problem is
-never shown.
+A model writes a program or a document under an instruction; its optimization model is solved and verified outside;
+what was found goes back for a repair, a few times. With several samples there is a vote, with more effort a
+comparison with the words. The label of a problem is never shown.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentopt.adapters.answer import Answer, answer_of, is_same_value
+from agentopt.adapters.answer import Answer
+from agentopt.adapters.benchmarks import read_problems
+from agentopt.adapters.consensus import SameModel, same_optimum
+from agentopt.adapters.effort import Effort, LevelName, PipelineName, effort_of
+from agentopt.adapters.grading import grade
+from agentopt.adapters.labels import with_labels
 from agentopt.adapters.modeling import PRELOAD
+from agentopt.adapters.repairs import is_kept, wants_repair
+from agentopt.adapters.routes import ROUTES, RouteName
+from agentopt.adapters.steps import (
+    Hints,
+    choose,
+    compare_checked,
+    consult,
+    contradict,
+    describe,
+    formulate,
+    keep_better,
+    repair_draft,
+    run_and_verify,
+    understand,
+    write_checker,
+    write_draft,
+)
 from agentopt.errors import UsageError
-from agentopt.feedback import Feedback
 from agentopt.graph.bundling import bundle
-from agentopt.graph.scope import active_sandbox
+from agentopt.graph.node import detach
 from agentopt.graph.tracing import trace
 from agentopt.graph.trainable import Parameter
-from agentopt.instance import Split, as_instances, read_jsonl
-from agentopt.llm.base import LLM, ask
+from agentopt.instance import Split, as_instances
+from agentopt.llm.base import LLM
 from agentopt.prompts import load_prompt
 from agentopt.space import Space
 from agentopt.task import Task
 
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL)
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How problems are solved.
 
-@bundle
-def write_program(instruction: str, question: str, llm: LLM) -> str:
-    """The program that the model writes for the problem."""
-    prompt = load_prompt("modeling_pipeline").fill("user", instruction=instruction, question=question)
-    return program_in(ask(llm, prompt))
+    Args:
+        route: how a model is written down.
+        level: how much is spent on a problem; see `effort.LEVELS`.
+        pipeline, samples: in place of the level's own; see `effort.effort_of`.
+        attempts: drafts per sample, the first one included.
+        hints: consulted before anything is written; a record cannot hold it, so a replay needs it again.
+        same_model: whether two answers are of one model, for the vote.
 
+    Raises:
+        UsageError: a name that is none, or a number below 1.
+    """
 
-@bundle
-def repair_program(instruction: str, question: str, program: str, answer: Answer, llm: LLM) -> str:
-    """The program again, after the model has seen what was found out about it."""
-    prompt = load_prompt("modeling_pipeline")
-    words = [
-        prompt.fill("user", instruction=instruction, question=question),
-        prompt.fill("repair", program=program, problem=answer.text),
-    ]
-    return program_in(ask(llm, "\n\n".join(words)))
+    route: RouteName = "code"
+    level: LevelName = "fast"
+    pipeline: PipelineName | None = None
+    samples: int | None = None
+    attempts: int = 3
+    hints: Hints | None = None
+    same_model: SameModel = same_optimum
 
+    def __post_init__(self) -> None:
+        if self.route not in ROUTES:
+            raise UsageError(f"there is no route `{self.route}`; there are {', '.join(ROUTES)}")
+        if self.attempts < 1:
+            raise UsageError(f"`attempts` is {self.attempts}; expected 1 or more")
+        self.effort  # noqa: B018  raises for a level or pipeline that is none
 
-@bundle
-def run_and_verify(program: str) -> Answer:
-    """Runs the program in the sandbox, solves the model it builds, and verifies the solution."""
-    return answer_of(program, None, active_sandbox())
+    @property
+    def effort(self) -> Effort:
+        """What the level and the settings in its place come to."""
+        return effort_of(self.level, self.pipeline, self.samples)
 
-
-def program_in(reply: str) -> str:
-    """The program in a reply: its last fenced block, or all of it where there is none."""
-    blocks = _FENCE.findall(reply)
-    return str(blocks[-1]) if blocks else reply
+    def to_json(self) -> dict[str, Any]:
+        """The settings that are not the usual ones, for a record."""
+        named = ("route", "level", "pipeline", "samples")
+        usual = Plan()
+        return {name: getattr(self, name) for name in named if getattr(self, name) != getattr(usual, name)}
 
 
 def pipeline_task(
-    path: Path, *, ids: Sequence[str] | None = None, attempts: int = 3, split: Split | None = None
+    path: Path,
+    *,
+    ids: Sequence[str] | None = None,
+    split: Split | None = None,
+    format_name: str | None = None,
+    labels: Path | None = None,
+    plan: Plan | None = None,
+    **settings: Any,
 ) -> Task:
-    """A task from a JSON Lines file of problems in words.
+    """A task from a file of problems in words.
 
-    Fields: `question`; `answer` (a number, or null where infeasible or unbounded is right); optionally `answer_set`
-    (several defensible numbers), `id`, `problem_type`. Without `answer` the problem has no label, and no score.
+    The usual file is JSON Lines with `question`; `answer` (a number, or null where infeasible or unbounded is right);
+    optionally `answer_set` (several defensible numbers), `id`, `problem_type`. Without `answer` the problem has no
+    label, and no score. Files of public benchmarks are read as they are; see `benchmarks.FORMATS`.
 
     Args:
         ids: only these problems.
-        attempts: programs per problem, the first one included.
         split: put all problems into one split, instead of dealing them.
+        format_name: of the file; told from its first row where not given.
+        labels: JSON Lines of labels to take instead; see `labels.with_labels`.
+        plan: how problems are solved.
+        settings: those of `Plan`, where no plan is given.
 
     Raises:
         FormatError: a line lacks `question`, or its `answer` is no number; names file and line.
-        UsageError: an id is not in the file.
+        UsageError: an id is not in the file, or a setting cannot work.
     """
-    rows = [{"id": str(place), **row} for place, row in enumerate(read_jsonl(path, _complaint), 1)]
+    plan = plan or _plan(settings)
+    rows = read_problems(path, format_name)
     if ids is not None:
         if unknown := [i for i in ids if i not in {str(row["id"]) for row in rows}]:
             raise UsageError(f"{path} has no problems with the ids {unknown}")
         rows = [row for row in rows if str(row["id"]) in set(ids)]
-    instruction = Parameter(
-        load_prompt("modeling_pipeline").fill("instruction"),
-        name="instruction",
-        doc="says how to write the program, before each problem",
-    )
-
-    def solve_in_words(question: str, llm: LLM) -> Any:
-        program: Any = write_program(instruction, question, llm)  # type: ignore[arg-type]
-        answer: Any = run_and_verify(program)
-        for _ in range(attempts - 1):
-            if answer.value.status == "optimal" and answer.value.verdict != "refuted":
-                break
-            program = repair_program(instruction, question, program, answer, llm)  # type: ignore[arg-type]
-            answer = run_and_verify(program)
-        return answer
-
+    if labels is not None:
+        rows = with_labels(rows, labels)
+    parameters = _parameters(plan)
+    policy: Any = wants_repair
+    if plan.effort.is_compared:
+        policy = bundle(trainable=True)(wants_repair)
+        parameters["wants_repair"] = policy.code
+    named = {"format_name": format_name, "labels": None if labels is None else str(labels)}
     return Task(
         name=f"modeling/{path.stem}",
-        workflow=trace(solve_in_words),
-        space=Space({"instruction": instruction}),
+        workflow=trace(_workflow(plan, parameters, policy)),
+        space=Space(parameters),
         instances=as_instances(rows, origin=f"{path}: problem", default_split=split),
         feedback=grade,
-        objective=load_prompt("modeling_pipeline_objective").fill(),
+        objective=_objective(plan),
         failure_score=0.0,
         target=1.0,
         reference={
             "kind": "modeling",
             "instances": str(path),
             "ids": None if ids is None else list(ids),
-            "attempts": attempts,
+            "attempts": plan.attempts,
             "split": split,
+            **{key: value for key, value in named.items() if value is not None},
+            **plan.to_json(),
         },
         runs_code=True,
         preload=PRELOAD,
     )
 
 
-def _complaint(row: Mapping[str, Any]) -> str:
-    if not isinstance(row.get("question"), str):
-        return f"`question` must be a string, got {row.get('question')!r}"
-    labels = row.get("answer_set") or []
-    if not isinstance(labels, list) or not all(map(_is_number, labels)):
-        return f"`answer_set` must be a list of numbers or null, got {labels!r}"
-    if row.get("answer") is not None and not _is_number(row["answer"]):
-        return f"`answer` must be a number or null, got {row['answer']!r}"
-    return ""
+def _objective(plan: Plan) -> str:
+    """What the optimizer of the plan's parameters is told."""
+    if plan.to_json():
+        return load_prompt("modeling_plan_objective").fill(draft=ROUTES[plan.route].draft)
+    return load_prompt("modeling_pipeline_objective").fill()
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _plan(settings: Mapping[str, Any]) -> Plan:
+    try:
+        return Plan(**settings)
+    except TypeError as error:
+        raise UsageError(f"no such setting of a pipeline: {error}") from None
 
 
-def grade(answer: Answer, fields: Mapping[str, Any]) -> Feedback:
-    """1 for the labelled answer, 0 for another, no score without a label; and what was found out."""
-    if "answer" not in fields:
-        return Feedback(None, answer.text, objectives=answer.objectives)
-    if fields["answer"] is None:
-        is_right = answer.status in ("infeasible", "unbounded")
-    else:
-        labels = [fields["answer"], *(fields.get("answer_set") or ())]
-        is_right = answer.status == "optimal" and any(is_same_value(answer.value, label) for label in labels)
-    is_right = is_right and answer.verdict != "refuted"
-    said = "The right answer." if is_right else "Not the right answer of the problem."
-    return Feedback(float(is_right), f"{said}\n{answer.text}", objectives=answer.objectives)
+def _parameters(plan: Plan) -> dict[str, Parameter]:
+    """The instructions that the plan's steps read."""
+    effort = plan.effort
+    route = ROUTES[plan.route]
+    texts = {"instruction": (route.instruction(), f"says how to write the {route.draft}, before each problem")}
+    if "staged" in effort.styles:
+        staged = load_prompt("modeling_staged")
+        texts["understanding"] = (staged.fill("understanding"), "says how to read a problem, before it is modeled")
+        texts["formulation"] = (staged.fill("formulation"), "says how to write the mathematics, before the model")
+    if effort.is_checked:
+        checking = load_prompt("modeling_checker").fill("instruction")
+        texts["checking"] = (checking, "says how to write a checker of single decisions from the words alone")
+    if effort.is_retold:
+        judging = load_prompt("modeling_back_translation").fill("instruction")
+        texts["judging"] = (judging, "says how to find contradictions between problem and described model")
+    return {name: Parameter(text, name=name, doc=doc) for name, (text, doc) in texts.items()}
+
+
+def _workflow(plan: Plan, parameters: Mapping[str, Parameter], policy: Callable[..., Any]) -> Any:
+    solver = _Solver(plan, parameters, policy)
+
+    def solve_in_words(question: str, llm: LLM) -> Any:
+        notes = consult(question, plan.hints) if plan.hints else ""
+        answers = [solver.sample(style, question, notes, llm) for style in plan.effort.styles]
+        answer = answers[0] if len(answers) == 1 else choose(answers, plan.effort.styles, plan.same_model)
+        return solver.reviewed(answer, question, llm)
+
+    return solve_in_words
+
+
+class _Solver:
+    """The steps of one plan; all arguments that hold values of a problem are nodes."""
+
+    def __init__(self, plan: Plan, parameters: Mapping[str, Any], policy: Callable[..., Any]) -> None:
+        self._plan = plan
+        self._texts = parameters
+        self._policy = policy
+
+    def sample(self, style: str, question: Any, notes: Any, llm: LLM) -> Any:
+        """One answer: a draft in the given style, and its repairs."""
+        words: Any = question
+        if style == "staged":
+            understood = understand(self._texts["understanding"], question, notes, llm)
+            words = formulate(self._texts["formulation"], question, understood, llm)
+        draft = write_draft(self._texts["instruction"], words, notes, self._plan.route, llm)
+        answer = self._examined(draft, question)
+        asked: set[tuple[str, str]] = set()
+        for _ in range(self._plan.attempts - 1):
+            if not self._wants_repair(answer.value, asked):
+                break
+            asked |= {f.key for f in answer.value.findings if f.is_question}
+            again: Any = repair_draft(self._texts["instruction"], words, answer, self._plan.route, llm)
+            if again.value == answer.value.draft:
+                break
+            found = self._examined(again, question)
+            if not is_kept(answer.value, found.value):
+                break  # the same request would follow
+            answer = found
+        return answer
+
+    def reviewed(self, answer: Any, question: Any, llm: LLM) -> Any:
+        """The answer after the checks that ask a model, repaired once if that clears what they found."""
+        effort = self._plan.effort
+        if not (effort.is_checked or effort.is_retold) or answer.value.model is None:
+            return answer
+        checker = write_checker(self._texts["checking"], question, answer, llm) if effort.is_checked else ""
+        answer = self._checked(answer, checker, question, llm)
+        if not answer.value.warnings:
+            return answer
+        again: Any = repair_draft(self._texts["instruction"], question, answer, self._plan.route, llm)
+        if again.value == answer.value.draft:
+            return answer
+        found = self._checked(self._examined(again, question), checker, question, llm)
+        return keep_better(answer, found)
+
+    def _wants_repair(self, answer: Answer, asked: Set[tuple[str, str]]) -> bool:
+        questions = [f.text for f in answer.findings if f.is_question and f.key not in asked]
+        found: Any = self._policy(answer.status, answer.verdict, [f.text for f in answer.warnings], questions)
+        return bool(detach(found))
+
+    def _examined(self, draft: Any, question: Any) -> Any:
+        return run_and_verify(draft, question, self._plan.route, self._plan.effort.is_compared)
+
+    def _checked(self, answer: Any, checker: Any, question: Any, llm: LLM) -> Any:
+        answer = compare_checked(answer, checker)
+        if self._plan.effort.is_retold:
+            answer = contradict(self._texts["judging"], question, describe(answer, llm), answer, llm)
+        return answer

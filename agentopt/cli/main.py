@@ -17,6 +17,7 @@ from agentopt.cli.replay import replay
 from agentopt.cli.resume import resume
 from agentopt.cli.run import run
 from agentopt.cli.show import show
+from agentopt.cli.vllm_serve import vllm_serve
 from agentopt.errors import AgentoptError, UsageError
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(doctor)
 app.command()(demo)
+app.command("vllm-serve", context_settings={"allow_extra_args": True})(vllm_serve)
 
 
 def main() -> None:

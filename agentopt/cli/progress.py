@@ -21,7 +21,7 @@ PLAIN_LINE_EVERY_S = 5.0
 
 
 class Progress:
-    """Counts events and says where the run is.
+    """Counts events and says where the run is, on standard error.
 
     Args:
         quiet: say nothing.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,12 +77,21 @@ def _interval(interval: dict[str, Any]) -> str:
 
 
 def _spent(run: RunView) -> str:
-    counts = Counter(exchange.get("role", "") for exchange in run.exchanges)
-    calls = ", ".join(f"{count} {role} calls" for role, count in sorted(counts.items())) or "no model calls"
-    usage = [(e.get("reply") or {}).get("usage") or {} for e in run.exchanges]
-    tokens = sum((u.get("prompt_tokens") or 0) + (u.get("completion_tokens") or 0) for u in usage)
+    roles = sorted({str(e.get("role", "")) for e in run.exchanges})
+    calls = ", ".join(_calls(role, [e for e in run.exchanges if e.get("role", "") == role]) for role in roles)
     evaluations = sum(len(c.evaluations) for c in run.candidates.values())
-    return f"{evaluations} evaluations, {calls}" + (f", {tokens} tokens" if tokens else "")
+    return f"{evaluations} evaluations, {calls or 'no model calls'}"
+
+
+def _calls(role: str, exchanges: list[dict[str, Any]]) -> str:
+    """How often a role asked, and what the replies say that took; known replies, given again, took nothing."""
+    replies = [e.get("reply") or {} for e in exchanges]
+    known = sum(bool(r.get("cached")) for r in replies)
+    usage = [r.get("usage") or {} for r in replies if not r.get("cached")]
+    tokens = sum((u.get("prompt_tokens") or 0) + (u.get("completion_tokens") or 0) for u in usage)
+    usd = sum(u.get("cost_usd") or 0.0 for u in usage)
+    took = [f"{tokens} tokens"] * bool(tokens) + [f"${usd:.4g}"] * bool(usd) + [f"{known} known replies"] * bool(known)
+    return f"{len(exchanges) - known} {role} calls" + (f" ({', '.join(took)})" if took else "")
 
 
 def _when(seconds: float) -> str:

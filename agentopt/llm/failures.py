@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agentopt.errors import AgentoptError, EnvironmentProblem, LLMError, MissingKey, ModelUnavailable
+from agentopt.errors import AgentoptError, EnvironmentProblem, LLMError, MissingKey, ModelUnavailable, UsageError
 
 
 class Transient(LLMError):
@@ -71,4 +71,4 @@ def was_certainly_free(kind: str) -> bool:
 
 def certainly_free(error: BaseException) -> bool:
     """Whether the server certainly did no work that it could bill."""
-    return isinstance(error, (EnvironmentProblem, LLMError)) and not isinstance(error, LostReply)
+    return isinstance(error, (EnvironmentProblem, LLMError, UsageError)) and not isinstance(error, LostReply)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from agentopt.budget import Budget, Ledger, Reservation
 from agentopt.canonical import canonical, from_jsonable, known_fields, to_jsonable
 from agentopt.errors import BudgetExhausted, UsageError
-from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
+from agentopt.llm.base import LLM, Reply, Request, Usage
 from agentopt.llm.failures import certainly_free, failure_named, was_certainly_free
-from agentopt.llm.price import Price, Priced
-from agentopt.llm.retrying import RetryingLLM
+from agentopt.llm.price import Price
+from agentopt.llm.wrapped import WrappedLLM, labelled, timed
 
 ExchangeRole = Literal["optimizer", "workflow"]
 
@@ -45,7 +44,7 @@ class Exchange:
         """The exchange as JSON data; what a record holds."""
         return {
             "request": self.request.to_json(),
-            "reply": None if self.reply is None else asdict(self.reply),
+            "reply": None if self.reply is None else self.reply.to_json(),
             "error": self.error,
             "error_kind": self.error_kind,
             "role": self.role,
@@ -56,34 +55,17 @@ class Exchange:
     def from_json(cls, data: Mapping[str, Any]) -> Exchange:
         """Reads what `to_json` wrote, ignoring fields of the exchange and its reply that it does not know."""
         reply = data.get("reply")
-        if reply is not None:
-            reply = Reply(
-                **{**known_fields(Reply, reply), "usage": Usage(**known_fields(Usage, reply.get("usage", {})))}
-            )
         return cls(
             **{
                 **known_fields(cls, data),
                 "request": Request.from_json(data["request"]),
-                "reply": reply,
+                "reply": None if reply is None else Reply.from_json(reply),
                 "where": from_jsonable(data.get("where", {})),
             }
         )
 
 
-@runtime_checkable
-class Labelled(Protocol):
-    """An `LLM` that wants to know for what it is asked, such as `ReplayedLLM`."""
-
-    def labelled(self, **where: Any) -> LLM: ...
-
-
-class _InFlight(threading.Condition):
-    """How many attempts one `RecordedLLM` and its labelled copies have under way."""
-
-    count = 0
-
-
-class RecordedLLM:
+class RecordedLLM(WrappedLLM):
     """`inner`, with every attempt reserved in a ledger and handed on as an `Exchange`.
 
     `RetryingLLM(RecordedLLM(OpenAILLM(…)))` is the order: what retries goes outside.
@@ -91,8 +73,14 @@ class RecordedLLM:
     Where the budget limits `tokens` or `usd`, an upper bound is reserved: one token per UTF-8 byte
     of the messages, plus `max_tokens`. A request without `max_tokens`, or with more than is left,
     gets what is left, at most 4096; it is recorded as it was sent. When only attempts under way
-    stand in the way, their end is awaited. An attempt that may have been billed although no reply
-    arrived is booked with its upper bound; `usd` and `tokens` are then safe, but pessimistic.
+    stand in the way (on the same ledger, whoever made them), their end is awaited: what a request is
+    cut to depends on what was spent before it, never on what others have reserved. Which of several
+    concurrent requests is the one that no longer fits still depends on their order, so a run that
+    used its tokens up with several workers may not replay strictly to its very end.
+
+    An attempt that may have been billed although no reply arrived is booked with its upper bound;
+    `usd` and `tokens` are then safe, but pessimistic. A reply that `inner` recalls without asking
+    (`CachedLLM`) is handed on like any other, and nothing is reserved or booked for it.
 
     Args:
         inner: makes one attempt per call.
@@ -120,24 +108,23 @@ class RecordedLLM:
         held: bool = False,
         earlier: Callable[[ExchangeRole, Mapping[str, Any], Request], Exchange | None] | None = None,
     ) -> None:
-        if isinstance(inner, RetryingLLM):
-            raise UsageError(f"`{inner.name}` retries inside of RecordedLLM, so attempts would go uncounted; swap them")
-        self._price = inner.price if isinstance(inner, Priced) else None
-        if ledger.budget.usd is not None and self._price is None:
-            raise UsageError(f"the budget limits `usd`, but `{inner.name}` has no price; give it `price=Price(…)`")
         self._where = dict(where or {})
-        self._inner = inner.labelled(**self._where) if isinstance(inner, Labelled) else inner
+        super().__init__(labelled(timed(inner, lambda: ledger.left("seconds", held=held)), **self._where))
+        if ledger.budget.usd is not None and self.price is None:
+            raise UsageError(
+                f"the budget limits `usd`, but the price of `{inner.name}` is not known; give it: "
+                "price=Price(prompt_usd_per_mtok=…, completion_usd_per_mtok=…), or --price PROMPT,COMPLETION"
+            )
         self._ledger = ledger
         self._on_exchange = on_exchange
         self._role: ExchangeRole = role
         self._held = held
         self._earlier = earlier
-        self._in_flight = _InFlight()
         self._spent: dict[str, float] = {"llm_calls": 0}
 
     def labelled(self, **where: Any) -> RecordedLLM:
         """A copy that adds `where` to its exchanges and counts its own calls; ledger and model are shared."""
-        copy = RecordedLLM(
+        return RecordedLLM(
             self._inner,
             ledger=self._ledger,
             on_exchange=self._on_exchange,
@@ -146,25 +133,11 @@ class RecordedLLM:
             held=self._held,
             earlier=self._earlier,
         )
-        copy._in_flight = self._in_flight
-        return copy
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def answered_by(self) -> str:
-        return self._inner.answered_by
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        return self._inner.capabilities
 
     @property
     def spent(self) -> dict[str, float]:
         """What was booked through this copy, by resource; `llm_calls` counts failed attempts too, refused ones not."""
-        with self._in_flight:
+        with self._ledger.changes:
             return dict(self._spent)
 
     def complete(self, request: Request) -> Reply:
@@ -176,13 +149,20 @@ class RecordedLLM:
         """
         exchange = self._earlier(self._role, self._where, request) if self._earlier is not None else None
         if exchange is not None:
-            self._count(booked(exchange, self._ledger.budget, self._price))
+            self._count(booked(exchange, self._ledger.budget, self.price))
             if exchange.reply is None:
                 raise failure_named(exchange.error_kind, exchange.error)
             return exchange.reply
+        asked, _ = self._fit(request)
+        if known := self.recall(asked):
+            self._hand_on(Exchange(request=asked, reply=known))
+            return known
         sent, reserved, reservation = self._reserve(request)
         try:
             reply = self._inner.complete(sent)
+        except BudgetExhausted:  # its turn did not come in time
+            self._settle(reservation, {})
+            raise
         except BaseException as error:
             self._settle(reservation, {"llm_calls": 1} if certainly_free(error) else reserved)
             if isinstance(error, Exception):  # an interrupt ends the run: there is nothing to replay
@@ -198,36 +178,27 @@ class RecordedLLM:
         self._on_exchange(replace(exchange, role=self._role, where=self._where))
 
     def _reserve(self, request: Request) -> tuple[Request, Mapping[str, float], Reservation]:
-        with self._in_flight:
+        with self._ledger.changes:
             while True:
                 sent, amounts = self._fit(request)
                 is_cut = "tokens" in amounts or "usd" in amounts
                 is_cut = is_cut and sent.max_tokens != (request.max_tokens or DEFAULT_MAX_TOKENS)
-                if is_cut and self._in_flight.count and self._may_send_later():
-                    self._in_flight.wait()
+                if is_cut and self._ledger.reserved("llm_calls") and self._may_send_later():
+                    self._ledger.changes.wait()
                     continue
-                try:
-                    reservation = self._ledger.reserve(held=self._held, **amounts)
-                except BudgetExhausted:
-                    if self._fit(request) == (sent, amounts):
-                        raise
-                    continue  # another user of the ledger was faster; look again at what is left
-                self._in_flight.count += 1
-                return sent, amounts, reservation
+                return sent, amounts, self._ledger.reserve(held=self._held, by=self._role, **amounts)
 
     def _may_send_later(self) -> bool:
         left = self._ledger.left
         return left("llm_calls", held=self._held) >= 1 and left("seconds", held=self._held) > 0
 
     def _settle(self, reservation: Reservation, actual: Mapping[str, float]) -> None:
-        with self._in_flight:
+        with self._ledger.changes:
             reservation.settle(**actual)
             self._count(actual)
-            self._in_flight.count -= 1
-            self._in_flight.notify_all()
 
     def _count(self, actual: Mapping[str, float]) -> None:
-        with self._in_flight:
+        with self._ledger.changes:
             for resource, amount in actual.items():
                 self._spent[resource] = self._spent.get(resource, 0) + amount
 
@@ -235,22 +206,23 @@ class RecordedLLM:
         """The request that fits what is left, and what it can cost at most."""
         budget = self._ledger.budget
         if budget.tokens is None and budget.usd is None:
-            return request, _bound(request, budget, self._price)
+            return request, _bound(request, budget, self.price)
         prompt = prompt_bound(request)
         room = self._ledger.left("tokens", held=self._held) - prompt
-        if self._price is not None:
-            room = min(room, _affordable(self._price, self._ledger.left("usd", held=self._held), prompt))
+        if self.price is not None:
+            room = min(room, _affordable(self.price, self._ledger.left("usd", held=self._held), prompt))
+        room /= request.n  # each sample may be as long as that
         wanted = request.max_tokens or DEFAULT_MAX_TOKENS
         max_tokens = wanted if wanted <= room else max(1, int(min(room, DEFAULT_MAX_TOKENS)))
         sent = replace(request, max_tokens=max_tokens)
-        return sent, _bound(sent, budget, self._price)
+        return sent, _bound(sent, budget, self.price)
 
 
 def booked(exchange: Exchange, budget: Budget, price: Price | None) -> dict[str, float]:
     """What a recorded exchange was charged to a ledger with this budget, by resource."""
     bound = _bound(exchange.request, budget, price)
     if exchange.reply is not None:
-        return _booked(exchange.reply.usage, bound)
+        return {} if exchange.reply.cached else _booked(exchange.reply.usage, bound)
     return {"llm_calls": 1} if was_certainly_free(exchange.error_kind) else bound
 
 
@@ -259,7 +231,7 @@ def _bound(request: Request, budget: Budget, price: Price | None) -> dict[str, f
     amounts: dict[str, float] = {"llm_calls": 1}
     if budget.tokens is None and budget.usd is None:
         return amounts
-    prompt, completion = prompt_bound(request), request.max_tokens or DEFAULT_MAX_TOKENS
+    prompt, completion = prompt_bound(request), request.n * (request.max_tokens or DEFAULT_MAX_TOKENS)
     if budget.tokens is not None:
         amounts["tokens"] = prompt + completion
     if budget.usd is not None and price is not None:
@@ -269,10 +241,10 @@ def _bound(request: Request, budget: Budget, price: Price | None) -> dict[str, f
 
 def prompt_bound(request: Request) -> int:
     """More prompt tokens than any byte-level tokenizer makes of `request`: its UTF-8 bytes, plus an
-    allowance for what a server's chat template puts around messages and schema."""
+    allowance for what a server's chat template puts around messages and what constrains the reply."""
     total = 64 + sum(16 + len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
-    if request.schema is not None:
-        total += 512 + len(canonical(request.schema).encode("utf-8", "surrogatepass"))
+    for constraint in request.constraints:
+        total += 512 + len(canonical(getattr(request, constraint)).encode("utf-8", "surrogatepass"))
     return total
 
 

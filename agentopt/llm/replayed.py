@@ -39,15 +39,23 @@ class _Tape:
     def left(self) -> int:
         return len(self.exchanges) - len(self._used)
 
-    def take(self, digest: str, label: str) -> Exchange | None:
+    def take(self, digest: str, label: str, *, is_recalled: bool = False) -> Exchange | None:
+        """The next exchange for it, with its label or else with any; `None` where there is none.
+
+        Args:
+            is_recalled: take it only if its reply came from a cache.
+        """
         with self._lock:
             for key in ((digest, label), (digest, "")):
                 queue = self._queues.get(key, deque())
-                while queue:
-                    index = queue.popleft()
-                    if index not in self._used:
-                        self._used.add(index)
-                        return self.exchanges[index]
+                while queue and queue[0] in self._used:
+                    queue.popleft()
+                if queue:
+                    reply = self.exchanges[queue[0]].reply
+                    if is_recalled and not (reply is not None and reply.cached):
+                        return None
+                    self._used.add(queue[0])
+                    return self.exchanges[queue.popleft()]
         return None
 
 
@@ -130,6 +138,12 @@ class ReplayedLLM:
         for exchange in exchanges:
             digest = exchange.request.digest if self._mode == "strict" else ""
             self._tape.take(digest, canonical(exchange.where))
+
+    def recall(self, request: Request) -> Reply | None:
+        """The recorded reply, if it came from a cache when it was recorded: it is free again."""
+        digest = request.digest if self._mode == "strict" else ""
+        exchange = self._tape.take(digest, self._label, is_recalled=True)
+        return None if exchange is None else exchange.reply
 
     def complete(self, request: Request) -> Reply:
         """The recorded reply.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentopt.modeling.checks import Check, Verification
     from agentopt.modeling.explanation import Explanation, explain
-    from agentopt.modeling.model import Column, Model, Objective, Row
+    from agentopt.modeling.linearization import Linearization, linearized
+    from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, SpecialOrderedSet
     from agentopt.modeling.solvers.base import Solution
     from agentopt.modeling.solvers.highs import solve
     from agentopt.modeling.solvers.highs_model import read_model, write_model
@@ -21,12 +22,16 @@ __all__ = [
     "Check",
     "Column",
     "Explanation",
+    "Indicator",
+    "Linearization",
     "Model",
     "Objective",
     "Row",
     "Solution",
+    "SpecialOrderedSet",
     "Verification",
     "explain",
+    "linearized",
     "read_model",
     "solve",
     "verify",
@@ -37,12 +42,16 @@ _HOMES = {
     "Check": "checks",
     "Column": "model",
     "Explanation": "explanation",
+    "Indicator": "model",
+    "Linearization": "linearization",
     "Model": "model",
     "Objective": "model",
     "Row": "model",
     "Solution": "solvers.base",
+    "SpecialOrderedSet": "model",
     "Verification": "checks",
     "explain": "explanation",
+    "linearized": "linearization",
     "read_model": "solvers.highs_model",
     "solve": "solvers.highs",
     "verify": "verification",

@@ -46,8 +46,8 @@ def elastic_model(model: Model, *, rows: Collection[int] | None = None, with_bou
         for side, sign, bound in (("below", 1.0, lower), ("above", -1.0, upper)):
             if not math.isinf(bound):
                 amounts.append(f"{kind} {side} {index}")
-                limit = {"lower": bound} if side == "below" else {"upper": bound}
-                built.append(Row(name=amounts[-1], coefficients={**own, amounts[-1]: sign}, **limit))
+                row = Row(name=amounts[-1], coefficients={**own, amounts[-1]: sign})
+                built.append(replace(row, lower=bound) if side == "below" else replace(row, upper=bound))
 
     for i, row in enumerate(model.rows):
         own = {new_name[name]: a for name, a in row.coefficients.items()}

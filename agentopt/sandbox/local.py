@@ -64,6 +64,7 @@ class LocalSandbox:
             if guarantee not in get_args(Guarantee):
                 raise UsageError(f"`require` names {guarantee!r}; expected one of {', '.join(get_args(Guarantee))}")
         self._preload = tuple(preload)
+        self._require = tuple(require)
         self._limits = limits
         self._lock = threading.Lock()
         self._server: Server | None = None
@@ -170,6 +171,10 @@ class LocalSandbox:
             if self._server is not None:
                 self._server.close()
                 self._server = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, its settings go to another machine, where it starts a server of its own."""
+        return type(self), (self._preload, self._require, self._limits)
 
     def __enter__(self) -> Self:
         return self

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-FaultKind = Literal[
-    "status",  # answers with `status` and `message`
-    "drop",  # closes the connection without an answer
-    "truncate",  # closes the connection in the middle of the body
-    "malformed",  # status 200, a body that is not JSON
-    "no_choices",  # a completion without choices
-    "refusal",  # a completion whose message refuses with `message`
-    "content_filter",  # an empty completion that was filtered
-    "length",  # half of the answer, cut off
-    "wrong_schema",  # JSON that satisfies no schema of interest
-    "slow",  # the answer, after `delay_s`
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What goes wrong with one call.
-
-    Args:
-        kind: see `FaultKind`.
-        status: HTTP status of kind `status`.
-        message: the server's words, of kinds `status` and `refusal`.
-        headers: added to the answer, such as `Retry-After`.
-        delay_s: seconds before the answer of kind `slow`; ends early when the server closes.
-    """
-
-    kind: FaultKind
-    status: int = 500
-    message: str = "this call was ordered to fail"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delay_s: float = 1.0
+from agentopt.testing.answers import Answer, answered, failed
+from agentopt.testing.faults import Fault, RandomFaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,38 +26,52 @@ class ReceivedRequest:
 
 
 class LoopbackServer:
-    """Serves `/v1/chat/completions` on 127.0.0.1 and a free port, as a context manager.
+    """Serves `/v1/chat/completions`, `/v1/responses` and `/v1/models` on 127.0.0.1 and a free port.
 
     ```python
     with LoopbackServer(lambda body: "42", faults={1: Fault(kind="status", status=429)}) as server:
-        llm = OpenAILLM(server.model, base_url=server.url)
+        optimize(workflow, llm=f"openai:{server.model}@{server.url}", …)
+    assert len(server.requests) == 2
     ```
 
+    It honours `n` and log-probabilities, counts a token per word, takes any further field, and enforces no
+    constraint: whether a reply satisfies a schema is what `answer` decides. Every kind of fault can be had at
+    every call; those of the connection are real, so the client's own recovery is what a test sees.
+
     Args:
-        answer: the text for a request's JSON; called from several threads at once.
-        faults: by number of the call, from 1.
-        takes_response_format: whether it does; otherwise a request with one is answered 400.
+        answer: the text for a request's JSON; called once per sample, from several threads at once.
+        faults: by number of the call, from 1, or by chance.
+        latency_s: before every answer; ends early when the server closes.
+        takes_response_format: whether it does; otherwise a request with a schema is answered 400.
         model: the only one it serves; a request for another is answered 404.
 
     Attributes:
-        requests: what it received, in order.
+        requests: the calls it received, in order; looking at `/v1/models` is none.
+        connections: how many were opened.
+        in_flight, most_in_flight: calls that are not answered yet, and the most there were at a time.
     """
 
     def __init__(
         self,
         answer: Callable[[dict[str, Any]], str] = lambda _: "ok",
         *,
-        faults: Mapping[int, Fault] | None = None,
+        faults: Mapping[int, Fault] | RandomFaults | None = None,
+        latency_s: float = 0.0,
         takes_response_format: bool = True,
         model: str = "test-model",
     ) -> None:
         self.model = model
         self.requests: list[ReceivedRequest] = []
+        self.connections = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
         self._answer = answer
-        self._faults = dict(faults or {})
+        self._faults = faults or {}
+        self._latency_s = latency_s
         self._takes_response_format = takes_response_format
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._open: set[socket.socket] = set()
         self._http = _HTTPServer(self)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -102,102 +89,123 @@ class LoopbackServer:
     ) -> None:
         self._closing.set()
         self._http.shutdown()
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RD)  # ends those that wait for a next call; answers still go out
         self._http.server_close()
         self._thread.join()
 
-    def _receive(self, request: ReceivedRequest) -> Fault | None:
+    def _connected(self, connection: socket.socket) -> None:
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+
+    def _disconnected(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+    def _begin(self, request: ReceivedRequest) -> Fault | None:
         with self._lock:
             self.requests.append(request)
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
             return self._faults.get(len(self.requests))
 
-    def _respond(self, request: ReceivedRequest) -> _Response:
-        fault = self._receive(request)
-        body = dict(request.body)
-        if fault is not None and fault.kind == "slow":
-            self._closing.wait(fault.delay_s)
-            fault = None
+    def _end(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def _respond(self, request: ReceivedRequest, fault: Fault | None) -> Answer:
+        self._closing.wait(self._latency_s + (fault.delay_s if fault is not None and fault.kind == "slow" else 0.0))
         if fault is not None and fault.kind == "status":
-            return _failure(fault.status, fault.message, fault.headers)
-        if not request.path.endswith("/v1/chat/completions"):
-            return _failure(404, f"no such path: {request.path}")
-        if body.get("model") != self.model:
-            return _failure(404, f"the model `{body.get('model')}` does not exist")
-        if "response_format" in body and not self._takes_response_format:
-            return _failure(400, "unknown parameter: response_format")
-        return self._completed(body, fault)
-
-    def _completed(self, body: dict[str, Any], fault: Fault | None) -> _Response:
-        kind = fault.kind if fault is not None else "stop"
-        text = '{"unexpected": true}' if kind == "wrong_schema" else self._answer(body)
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-        finish = kind if kind in ("length", "content_filter") else "stop"
-        if kind == "length":
-            message["content"] = text[: len(text) // 2]
-        elif kind == "content_filter":
-            message["content"] = ""
-        elif kind == "refusal" and fault is not None:
-            message |= {"content": None, "refusal": fault.message}
-        completion = {
-            "id": f"chatcmpl-{len(self.requests)}",
-            "object": "chat.completion",
-            "created": 0,
-            "model": self.model,
-            "choices": [] if kind == "no_choices" else [{"index": 0, "message": message, "finish_reason": finish}],
-            "usage": _usage(body, text),
-        }
-        content = b'{"choices": [' if kind == "malformed" else json.dumps(completion).encode()
-        return _Response(content=content, sent_bytes={"drop": -1, "truncate": len(content) // 2}.get(kind))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Response:
-    """Bytes of a response; `sent_bytes` of its content are sent, -1 is nothing at all, `None` all."""
-
-    content: bytes
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    sent_bytes: int | None = None
-
-
-def _failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> _Response:
-    error = {"error": {"message": message, "type": "test", "param": None, "code": None}}
-    return _Response(content=json.dumps(error).encode(), status=status, headers=headers or {})
-
-
-def _usage(body: Mapping[str, Any], text: str) -> dict[str, int]:
-    """One token per word, so that tests can count them."""
-    prompt = sum(len(m["content"].split()) for m in body["messages"])
-    completion = len(text.split())
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+            return failed(fault.status, fault.message, fault.headers)
+        if fault is not None and fault.kind == "redirect":
+            return failed(307, "moved", {"Location": request.path.replace("/v1", "/elsewhere/v1")})
+        is_response = request.path.endswith("/v1/responses")
+        if not (is_response or request.path.endswith("/v1/chat/completions")):
+            return failed(404, f"no such path: {request.path}")
+        if request.body.get("model") != self.model:
+            return failed(404, f"the model `{request.body.get('model')}` does not exist")
+        schema_field = "text" if is_response else "response_format"
+        if schema_field in request.body and not self._takes_response_format:
+            return failed(400, f"unknown parameter: {'text.format' if is_response else schema_field}")
+        return answered(request.body, self._answer, fault, is_response=is_response)
 
 
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for the calls under way
-    request_queue_size = 128
+    request_queue_size = 1024
 
     def __init__(self, loopback: LoopbackServer) -> None:
-        self.loopback = loopback
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.loopback = loopback
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _HTTPServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.loopback._connected(self.connection)
+
+    def finish(self) -> None:
+        self.server.loopback._disconnected(self.connection)
+        super().finish()
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            self.log_message("the client went away")
+
+    def do_GET(self) -> None:
+        models = {"object": "list", "data": [{"id": self.server.loopback.model, "object": "model"}]}
+        is_known = self.path.endswith("/v1/models")
+        answer = Answer(content=json.dumps(models).encode()) if is_known else failed(404, f"no such path: {self.path}")
+        self._send(answer, None)
 
     def do_POST(self) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         body = json.loads(self.rfile.read(int(headers.get("content-length", 0))))
-        response = self.server.loopback._respond(ReceivedRequest(path=self.path, headers=headers, body=body))
-        if response.sent_bytes == -1:
-            return
+        request = ReceivedRequest(path=self.path, headers=headers, body=body)
+        loopback = self.server.loopback
+        fault = loopback._begin(request)
         try:
-            self.send_response(response.status)
-            for key, value in {"Content-Type": "application/json", **response.headers}.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(response.content)))
-            self.end_headers()
-            self.wfile.write(response.content[: response.sent_bytes])
-        except ConnectionError:
-            self.log_message("the client went away")
+            self._send(loopback._respond(request, fault), fault)
+        finally:
+            loopback._end()
+
+    def _send(self, answer: Answer, fault: Fault | None) -> None:
+        kind = fault.kind if fault is not None else ""
+        self.close_connection |= kind in ("drop", "truncate", "hang_up", "huge")
+        if kind == "drop":
+            return
+        length = 1 << 40 if kind == "huge" else len(answer.content)
+        self.send_response(answer.status)
+        for key, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if kind == "truncate":
+            self.wfile.write(answer.content[: len(answer.content) // 2])
+        elif kind == "huge":
+            self._send_without_end()
+        elif kind == "drip" and fault is not None:
+            self._drip(answer.content, fault.delay_s)
+        else:
+            self.wfile.write(answer.content)
+
+    def _send_without_end(self) -> None:
+        while not self.server.loopback._closing.is_set():
+            self.wfile.write(b" " * 65536)
+
+    def _drip(self, content: bytes, delay_s: float) -> None:
+        for at in range(len(content)):
+            self.server.loopback._closing.wait(delay_s)
+            self.wfile.write(content[at : at + 1])
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: a test server must not write to stderr."""

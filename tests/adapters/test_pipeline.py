@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 import agentopt as ao
-from agentopt.adapters.answer import Answer
-from agentopt.adapters.pipeline import grade, pipeline_task, program_in
+from agentopt.adapters.pipeline import pipeline_task
+from agentopt.adapters.routes import program_in
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import Evaluated, Event, Exchanged
 from agentopt.llm.scripted import Scripted, ScriptedLLM
-from agentopt.modeling.checks import Check, Verification
 
 HEAD = "import highspy\nh = highspy.Highs()\nh.silent()\n"
 RIGHT = HEAD + 'x = h.addVariable(ub=4.25, name="x")\nh.maximize(3 * x)\n'
@@ -176,32 +175,6 @@ def test_the_program_in_a_reply(reply: str, program: str) -> None:
 
 def test_the_program_in_a_reply_that_was_cut_off_after_it() -> None:
     assert program_in("Here you are:\n```python\nx = 1\n").strip() == "x = 1"
-
-
-@pytest.mark.parametrize(
-    ("fields", "status", "value", "score"),
-    [
-        ({"answer": 12.75}, "optimal", 12.75, 1.0),
-        ({"answer": 12.75}, "optimal", 13.0, 0.0),
-        ({"answer": 12.75}, "infeasible", None, 0.0),
-        ({"answer": 5, "answer_set": [12.75]}, "optimal", 12.75, 1.0),
-        ({"answer": 5, "answer_set": None}, "optimal", 12.75, 0.0),
-        ({"answer": None}, "infeasible", None, 1.0),
-        ({"answer": None}, "unbounded", None, 1.0),
-        ({"answer": None}, "optimal", 12.75, 0.0),
-        ({"answer": None}, "no_program", None, 0.0),
-        ({"answer": 0}, "no_program", None, 0.0),
-        ({}, "optimal", 12.75, None),
-    ],
-)
-def test_grade(fields: dict[str, Any], status: str, value: float | None, score: float | None) -> None:
-    assert grade(Answer(status=status, value=value), fields).score == score
-
-
-def test_the_right_number_of_a_refuted_solution_is_not_right() -> None:
-    check = Check(name="feasibility", verdict="refuted", detail="x breaks a row")
-    refuted = Verification(status="optimal", objective=12.75, checks=(check,))
-    assert grade(Answer(status="optimal", value=12.75, verification=refuted), {"answer": 12.75}).score == 0.0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentopt.cli.main import main
-from agentopt.events import RunFinished
+from agentopt.events import RunFinished, RunStarted
 from agentopt.shelf import shelf
 from agentopt.store.tracefile import read_run, read_trace
 from agentopt.testing.server import LoopbackServer
@@ -86,15 +86,16 @@ def ran(agentopt: Agentopt) -> Agentopt:
     return agentopt
 
 
+COMMANDS = ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo", "vllm-serve")
+
+
 def test_no_arguments_show_the_commands(agentopt: Agentopt) -> None:
     done = agentopt()
-    for name in ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"):
+    for name in COMMANDS:
         assert name in done.out + done.err
 
 
-@pytest.mark.parametrize(
-    "name", ["run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo"]
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(agentopt: Agentopt, name: str) -> None:
     done = agentopt(name, "--help")
     assert done.status == 0
@@ -173,6 +174,22 @@ def test_run_of_a_users_own_problems_prints_the_rates(agentopt: Agentopt, tmp_pa
         assert rate in done.words
 
 
+def test_run_of_benchmark_problems_prints_a_table_and_the_label_suspects(agentopt: Agentopt, tmp_path: Path) -> None:
+    program = "import highspy\nh = highspy.Highs()\nx = h.addVariable(ub=4, name='x')\nh.maximize(3 * x)\n"
+    rows = [{"Question": "How much?", "Answer": answer, "Type": "easy_lp", "id": i} for i, answer in enumerate("56")]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "labels.jsonl").write_text('{"id": "0", "answer": 12, "provenance": "by hand"}\n')
+    (tmp_path / "replies.jsonl").write_text((json.dumps(program) + "\n") * 4)
+    arguments = ("run", "modeling", "--instances", "p.jsonl", "--labels", "labels.jsonl", "--format", "mamo")
+    done = agentopt(*arguments, "--llm", "scripted:replies.jsonl")
+    assert "easy_lp" in done.words
+    assert "label suspects (1)" in done.words
+    assert "1: answer 12 (certified), label 6" in done.words
+    data = agentopt(*arguments, "--pipeline", "direct", "--samples", "2", "--llm", "scripted:replies.jsonl", "--json")
+    assert data.json["scores"]["rates"]["majority@2"] == 0.5
+    assert data.json["scores"]["label_suspects"] == ["1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -188,6 +205,7 @@ def test_run_of_a_users_own_problems_prints_the_rates(agentopt: Agentopt, tmp_pa
         (("run", "branin", "--instances", "x.jsonl"), "--instances goes with `agentopt run modeling`"),
         (("run", "branin", "--examples", "x.jsonl"), "--examples goes with `agentopt run prompt`"),
         (("run", "modeling", "--instances", "gone.jsonl"), "cannot read `gone.jsonl`"),
+        (("run", "modeling", "--instances", "gone.jsonl", "--route", "tree"), "no route `tree`"),
         (("run", "branin", "--proposer", "perturb", "--evaluations", "-3"), "budget `evaluations` is -3"),
         (("run", "ticket_triage", "--llm-calls", "5", "--llm", "manual:answers"), "budget `llm_calls` is 5"),
         (("inspect", "nosuch"), "no run `nosuch`"),
@@ -250,6 +268,42 @@ def test_an_unknown_model_has_exit_status_1_and_is_named(agentopt: Agentopt) -> 
         done = agentopt("run", "branin", "--llm", f"openai:no-such-model@{server.url}")
     assert done.status == 1
     assert "no-such-model" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_run_counts_dollars_and_does_not_pay_for_known_replies(agentopt: Agentopt) -> None:
+    proposal = '{"reasoning": "try", "changes": {"x1": 3.0, "x2": 2.0}}'
+    with LoopbackServer(lambda _: proposal) as server:
+        llm = f"openai:{server.model}@{server.url}"
+        limits = ("--llm-calls", "2", "--usd", "5", "--in-flight", "4")
+        command = ("run", "branin", "--llm", llm, *limits, "--price", "1,2.5", "--cache", "known.sqlite")
+        paid = agentopt(*command, "--json").json["spent"]
+        asked = len(server.requests)
+        assert agentopt(*command).status == 0
+    words = sum(len(m["content"].split()) for r in server.requests[:asked] for m in r.body["messages"])
+    assert paid["llm_calls"] == asked == 2
+    assert paid["usd"] == pytest.approx((words + 2.5 * 2 * len(proposal.split())) / 1e6)
+    assert "2 known replies" in agentopt("inspect", "last").words
+
+
+def test_dollars_without_a_price_are_a_usage_error_that_names_the_option(agentopt: Agentopt) -> None:
+    done = agentopt("run", "branin", "--llm", "openai:m@http://127.0.0.1:9/v1", "--usd", "1")
+    assert (done.status, done.is_one_clear_error) == (2, True)
+    assert "--price PROMPT,COMPLETION" in done.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--price", "cheap"), ("--price", "1"), ("--in-flight", "0"), ("--cache", ".")], ids=" ".join
+)
+def test_a_bad_option_of_price_limit_or_cache_is_a_usage_error(agentopt: Agentopt, option: tuple[str, str]) -> None:
+    done = agentopt("run", "branin", "--llm", "openai:m@http://127.0.0.1:9/v1", *option)
+    assert (done.status, done.is_one_clear_error) == (2, True)
+
+
+def test_vllm_serve_says_how_to_install_vllm(agentopt: Agentopt) -> None:
+    done = agentopt("vllm-serve", "some/model", "--port", "0")
+    assert done.status == 1
+    assert "pip install 'agentopt[vllm]'" in done.err
     assert "Traceback" not in done.err
 
 
@@ -575,6 +629,12 @@ def test_an_interrupted_run_is_resumed(interrupted: tuple[Path, int, str], tmp_p
     assert done.returncode == whole.returncode == 0
     for key in ("best", "reason", "dev_best"):
         assert json.loads(done.stdout)[key] == json.loads(whole.stdout)[key]
+
+
+def test_an_interrupted_run_says_how_to_go_on(interrupted: tuple[Path, int, str]) -> None:
+    header = read_run("last", interrupted[0] / "runs" / "agentopt.sqlite")[0].event
+    assert isinstance(header, RunStarted)
+    assert f"agentopt: to go on from there: agentopt resume {header.run}" in interrupted[2]
 
 
 def test_an_interrupted_run_has_a_whole_record(interrupted: tuple[Path, int, str]) -> None:

@@ -4,102 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from random import Random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 import agentopt as ao
-from agentopt.budget import Budget, Ledger
-from agentopt.candidate import Archive, Evaluation, Trial
+from agentopt.budget import Budget
+from agentopt.candidate import Trial
 from agentopt.errors import BudgetExhausted, LLMError, MissingKey, ModelUnavailable, UsageError
-from agentopt.evaluate.engine import Engine, call_arguments
-from agentopt.graph.tracing import Trace
-from agentopt.instance import Instance, Split
+from agentopt.evaluate.measurement import call_arguments
+from agentopt.instance import Instance
 from agentopt.llm.base import LLM
-from agentopt.llm.recorded import Exchange, RecordedLLM
-from agentopt.llm.retrying import RetryingLLM
-from agentopt.llm.scripted import Scripted, ScriptedLLM
-from agentopt.sandbox.local import LocalSandbox
-from agentopt.task import Task, as_task
-
-
-def instances(count: int, split: Split = "train") -> list[Instance]:
-    return [Instance(id=f"i{n}", split=split, fields={"x": n}) for n in range(count)]
-
-
-class Bench:
-    """An engine with what it needs, and everything it said."""
-
-    def __init__(
-        self,
-        task: Task,
-        *,
-        budget: Budget = Budget(),
-        replies: Sequence[Scripted] = (),
-        workers: int = 8,
-    ) -> None:
-        self.ledger = Ledger(budget)
-        self.archive = Archive()
-        self.said: list[Evaluation] = []
-        self.traces: list[Trace | None] = []
-        self.exchanges: list[Exchange] = []
-        self.sandbox = LocalSandbox()
-        llm = RecordedLLM(ScriptedLLM(replies), ledger=self.ledger, on_exchange=self.exchanges.append, role="workflow")
-        self.engine = Engine(
-            task=task,
-            instances={i.id: i for i in task.instances},
-            ledger=self.ledger,
-            llm=llm if replies else None,
-            retrying=_retrying,
-            sandbox=self.sandbox,
-            on_evaluation=self._heard,
-            workers=workers,
-        )
-        self.start = self.archive.add(self.archive.candidate(task.space.values()))
-
-    def _heard(self, evaluation: Evaluation, trace: Trace | None) -> None:
-        self.said.append(evaluation)
-        self.traces.append(trace)
-
-    def measure(self, *ids: str, **settings: Any) -> list[str]:
-        trial = Trial(candidate=self.start, instances=ids or tuple(self.engine.instances))
-        return self.engine.measure([trial], self.archive, **settings)
-
-
-def _retrying(model: RecordedLLM) -> LLM:
-    return RetryingLLM(model, rng=Random(0), sleep=lambda _: None)
-
-
-MakeBench = Callable[..., Bench]
-
-
-@pytest.fixture
-def bench() -> Iterator[MakeBench]:
-    """Makes a `Bench` of a workflow, and closes its sandbox afterwards."""
-    with ExitStack() as stack:
-
-        def make(
-            workflow: Callable[..., Any],
-            examples: Sequence[Instance] | None = None,
-            feedback: Callable[..., Any] | None = None,
-            **settings: Any,
-        ) -> Bench:
-            weight = ao.Parameter(1.0, name="weight")
-            task = as_task(
-                workflow, instances=instances(3) if examples is None else examples, feedback=feedback, parameters=weight
-            )
-            made = Bench(task, **settings)
-            stack.callback(made.sandbox.close)
-            return made
-
-        yield make
-
-
-def identity(x: Any) -> Any:
-    return x
+from agentopt.llm.scripted import ScriptedLLM
+from agentopt.task import as_task
+from tests.evaluate.conftest import Bench, MakeBench, identity, instances
 
 
 def test_evaluations_are_in_input_order_although_the_first_ones_are_the_slowest(bench: MakeBench) -> None:
@@ -306,7 +225,7 @@ def test_an_environment_problem_ends_the_measuring_but_what_was_measured_is_reco
     made = bench(calls_model, instances(3), replies=["1", problem, "3"], workers=1)
     with pytest.raises(type(problem)):
         made.measure()
-    assert made.archive.scores(0, made.engine.instances) == {"i0": 1.0, "i2": 3.0}
+    assert made.archive.scores(0, made.engine.instances) == {"i0": 1.0}
 
 
 def test_an_environment_problem_comes_before_an_exhausted_budget(bench: MakeBench) -> None:
@@ -319,10 +238,10 @@ def test_every_reservation_is_settled_after_an_environment_problem(bench: MakeBe
     made = bench(calls_model, replies=["1", MissingKey("no key"), "3"], budget=Budget(evaluations=5), workers=1)
     with pytest.raises(MissingKey):
         made.measure()
-    assert made.ledger.left("evaluations") == 3
+    assert made.ledger.left("evaluations") == 4
 
 
-def test_an_interrupt_in_the_workflow_is_passed_on_after_the_others_are_recorded(bench: MakeBench) -> None:
+def test_an_interrupt_in_the_workflow_is_passed_on_and_nothing_more_is_started(bench: MakeBench) -> None:
     def interrupted(x: Any) -> Any:
         if x.value == 1:
             raise KeyboardInterrupt
@@ -331,7 +250,7 @@ def test_an_interrupt_in_the_workflow_is_passed_on_after_the_others_are_recorded
     made = bench(interrupted, workers=1)
     with pytest.raises(KeyboardInterrupt):
         made.measure()
-    assert [e.instance for e in made.archive.evaluations(0)] == ["i0", "i2"]
+    assert [e.instance for e in made.archive.evaluations(0)] == ["i0"]
 
 
 def test_workers_measure_side_by_side(bench: MakeBench) -> None:

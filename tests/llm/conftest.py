@@ -8,6 +8,8 @@ import pytest
 
 from agentopt.llm.base import Message, Request
 from agentopt.llm.openai import OpenAILLM
+from agentopt.llm.pooled import PooledTransport
+from agentopt.llm.sdk import SDKTransport
 from agentopt.testing.server import LoopbackServer
 
 KEY = "sk-test-0123456789abcdef"
@@ -20,14 +22,15 @@ def request_() -> Request:
     return Request(messages=(Message("system", "Be brief."), Message("user", "What is 6 times 7?")))
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts a `LoopbackServer` with the arguments given, and connects an `OpenAILLM` to it."""
+@pytest.fixture(params=[PooledTransport, SDKTransport])
+def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
+    """Starts a `LoopbackServer` with the arguments given, and connects an `OpenAILLM` to it, by each transport."""
     with ExitStack() as stack:
 
         def start(*args: Any, llm: dict[str, Any] | None = None, **settings: Any) -> tuple[LoopbackServer, OpenAILLM]:
             server = stack.enter_context(LoopbackServer(*args, **settings))
-            client = OpenAILLM(**{"model": server.model, "base_url": server.url, "api_key": KEY, **(llm or {})})
+            settings = {"model": server.model, "base_url": server.url, "api_key": KEY, "transport": request.param}
+            client = OpenAILLM(**{**settings, **(llm or {})})
             stack.callback(client.close)
             return server, client
 

@@ -13,12 +13,12 @@ import pytest
 
 from agentopt.budget import Budget, Ledger
 from agentopt.errors import AgentoptError, LLMError, MissingKey, ModelUnavailable, UsageError
-from agentopt.llm.base import LLM, Message, Request
+from agentopt.llm.base import LLM, Capability, Message, Request, TokenLogprob
 from agentopt.llm.failures import LostReply, Transient, Unreachable
 from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.price import Price
 from agentopt.llm.recorded import Exchange, RecordedLLM
-from agentopt.testing.server import Fault
+from agentopt.testing.faults import Fault
 from tests.llm.conftest import KEY, Serve
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"], "additionalProperties": False}
@@ -59,6 +59,53 @@ def test_only_what_the_request_says_is_sent(serve: Serve) -> None:
         "seed": 3,
         "stop": ["END"],
     }
+
+
+def test_samples_and_logprobs_are_asked_for_and_read(serve: Serve) -> None:
+    texts = iter(["red", "green blue", "red"])
+    server, llm = serve(lambda _: next(texts), llm={"capabilities": frozenset({"n", "logprobs"})})
+    reply = llm.complete(Request(messages=(Message("user", "hi"),), n=3, logprobs=2))
+    sent = server.requests[0].body
+    assert (sent["n"], sent["logprobs"], sent["top_logprobs"]) == (3, True, 2)
+    assert [s.text for s in reply.samples] == ["red", "green blue", "red"]
+    assert [t.token for t in reply.others[0].logprobs] == ["green", "blue"]
+    assert reply.logprobs == (TokenLogprob(token="red", logprob=-0.5, top=(("red", -0.5), ("other1", -1.5))),)
+    assert reply.usage.completion_tokens == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "capability"),
+    [
+        ({"n": 2}, "n"),
+        ({"logprobs": 0}, "logprobs"),
+        ({"regex": "a"}, "regex"),
+        ({"grammar": "a"}, "grammar"),
+        ({"choices": ("a",)}, "choices"),
+    ],
+)
+def test_what_the_server_cannot_do_is_named_before_anything_is_sent(
+    serve: Serve, settings: dict[str, Any], capability: str
+) -> None:
+    server, llm = serve()
+    with pytest.raises(UsageError, match=f"has `{capability}`, which `openai:test-model.* has json_schema, seed"):
+        llm.complete(Request(messages=(Message("user", "hi"),), **settings))
+    assert server.requests == []
+
+
+def test_capabilities_are_those_of_the_server() -> None:
+    assert OpenAILLM("m", api_key=KEY).capabilities == {"json_schema", "seed", "n", "logprobs"}
+    assert OpenAILLM("m", base_url="http://127.0.0.1:1/v1").capabilities == {"json_schema", "seed"}
+    assert OpenAILLM("m", api_key=KEY, api="responses").capabilities == {"json_schema", "logprobs"}
+    own: frozenset[Capability] = frozenset({"n"})
+    assert OpenAILLM("m", api_key=KEY, capabilities=own).capabilities == own
+
+
+def test_request_that_cannot_be_sent_costs_nothing(serve: Serve) -> None:
+    ledger = Ledger(Budget(tokens=1000))
+    llm = RecordedLLM(serve()[1], ledger=ledger, on_exchange=list[Exchange]().append, role="workflow")
+    with pytest.raises(UsageError):
+        llm.complete(Request(messages=(Message("user", "hi"),), n=2))
+    assert ledger.spent.get("tokens", 0) == 0
 
 
 def test_organization_in_the_environment_is_for_openai_only(
@@ -158,7 +205,38 @@ def test_retry_after_that_is_no_time_to_come_is_ignored(serve: Serve, request_: 
     assert caught.value.retry_after_s is None
 
 
-@pytest.mark.parametrize("kind", ["drop", "truncate", "malformed", "no_choices"])
+def test_retry_after_in_milliseconds_wins(serve: Serve, request_: Request) -> None:
+    headers = {"retry-after-ms": "250", "Retry-After": "1"}
+    with pytest.raises(Transient) as caught:
+        failing(serve, kind="status", status=429, headers=headers).complete(request_)
+    assert caught.value.retry_after_s == 0.25
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(429, Transient), (503, Transient), (400, LLMError), (404, ModelUnavailable), (0, LostReply)]
+)
+def test_error_in_a_body_of_success_is_the_failure_it_says(
+    serve: Serve, request_: Request, status: int, error: type[AgentoptError]
+) -> None:
+    with pytest.raises(error, match="upstream") as caught:
+        failing(serve, kind="error_object", status=status, message="upstream is down").complete(request_)
+    assert type(caught.value) is error
+
+
+def test_redirect_is_refused_since_the_key_would_follow(serve: Serve, request_: Request) -> None:
+    server, llm = serve(faults={1: Fault(kind="redirect")})
+    with pytest.raises(LLMError, match="answered 307, a redirect, which is not followed") as caught:
+        llm.complete(request_)
+    assert not isinstance(caught.value, Transient)
+    assert len(server.requests) == 1
+
+
+def test_null_content_is_an_empty_text(serve: Serve, request_: Request) -> None:
+    reply = failing(serve, kind="null_content").complete(request_)
+    assert (reply.text, reply.finish) == ("", "stop")
+
+
+@pytest.mark.parametrize("kind", ["drop", "truncate", "malformed", "no_choices", "html", "broken_gzip"])
 def test_reply_that_does_not_arrive_whole_is_lost(serve: Serve, request_: Request, kind: str) -> None:
     with pytest.raises(LostReply):
         failing(serve, kind=kind).complete(request_)
@@ -195,9 +273,9 @@ def test_reply_of_another_schema_is_returned_as_text(serve: Serve, request_: Req
     assert failing(serve, kind="wrong_schema").complete(request_).text == '{"unexpected": true}'
 
 
-def test_unknown_model_is_named(serve: Serve, request_: Request) -> None:
+def test_unknown_model_is_named_with_those_that_are_served(serve: Serve, request_: Request) -> None:
     _, llm = serve(llm={"model": "gpt-none"})
-    with pytest.raises(ModelUnavailable, match="does not serve the model `gpt-none`"):
+    with pytest.raises(ModelUnavailable, match=r"does not serve the model `gpt-none` .*; it serves `test-model`"):
         llm.complete(request_)
 
 
@@ -262,6 +340,8 @@ def test_text_that_is_no_unicode_is_a_failure_of_the_model_call(serve: Serve) ->
         {"kind": "status", "status": 404, "message": f"{KEY} has no such model"},
         {"kind": "malformed"},
         {"kind": "drop"},
+        {"kind": "error_object", "status": 0, "message": f"{KEY} is out of credit"},
+        {"kind": "truncate"},
     ],
 )
 def test_key_leaks_nowhere(

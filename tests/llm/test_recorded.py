@@ -1,7 +1,10 @@
 import json
 import math
+import random
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +13,15 @@ from hypothesis import strategies as st
 
 from agentopt.budget import Budget, Ledger
 from agentopt.errors import BudgetExhausted, LLMError, UsageError
-from agentopt.llm.base import LLM, Message, Reply, Request, Usage
+from agentopt.llm.base import LLM, Message, Reply, Request, Sample, TokenLogprob, Usage
 from agentopt.llm.failures import LostReply, Transient
+from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.price import FREE, Price
 from agentopt.llm.recorded import Exchange, RecordedLLM, prompt_bound
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.llm.scripted import Scripted, ScriptedLLM
+from agentopt.testing.faults import Fault, FaultKind, RandomFaults
+from agentopt.testing.server import LoopbackServer
 
 DEAR = Price(prompt_usd_per_mtok=1_000_000.0, completion_usd_per_mtok=2_000_000.0)  # $1 and $2 per token
 
@@ -218,7 +224,7 @@ def test_dollars_cannot_be_limited_without_a_price(request_: Request) -> None:
         def complete(self, request: Request) -> Reply:
             raise AssertionError
 
-    with pytest.raises(UsageError, match="`openai:m` has no price"):
+    with pytest.raises(UsageError, match="the price of `openai:m` is not known; give it: price="):
         recorded(Budget(usd=1.0), llm=Unpriced())
 
 
@@ -253,8 +259,6 @@ def test_labelled_copy_adds_to_the_label_and_counts_for_itself(request_: Request
 
 
 def test_retries_inside_are_refused() -> None:
-    import random
-
     with pytest.raises(UsageError, match="swap them"):
         recorded(Budget(), llm=RetryingLLM(ScriptedLLM([]), rng=random.Random(0)))
 
@@ -269,6 +273,15 @@ def test_failing_recorder_is_heard(request_: Request) -> None:
     assert ledger.left("llm_calls") == 1
 
 
+logprobs_ = st.lists(
+    st.builds(
+        TokenLogprob,
+        token=st.text(),
+        logprob=st.floats(-9999, 0),
+        top=st.lists(st.tuples(st.text(), st.floats(-9999, 0))).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
 exchanges_ = st.builds(
     Exchange,
     request=st.builds(
@@ -277,8 +290,18 @@ exchanges_ = st.builds(
         schema=st.none() | st.dictionaries(st.text(), st.text()),
         temperature=st.none() | st.floats(0, 2),
         stop=st.lists(st.text()).map(tuple),
+        n=st.integers(1, 9),
+        logprobs=st.none() | st.integers(0, 9),
     ),
-    reply=st.none() | st.builds(Reply, text=st.text(), usage=st.builds(Usage, prompt_tokens=st.none() | st.integers())),
+    reply=st.none()
+    | st.builds(
+        Reply,
+        text=st.text(),
+        usage=st.builds(Usage, prompt_tokens=st.none() | st.integers()),
+        others=st.lists(st.builds(Sample, text=st.text(), logprobs=logprobs_), max_size=2).map(tuple),
+        logprobs=logprobs_,
+        cached=st.booleans(),
+    ),
     error=st.text(),
     role=st.sampled_from(["optimizer", "workflow"]),
     where=st.dictionaries(st.text(), st.integers() | st.text() | st.tuples(st.integers()) | st.just(math.inf)),
@@ -301,3 +324,68 @@ def test_exchange_ignores_fields_it_does_not_know(request_: Request) -> None:
 
 def test_free_costs_nothing() -> None:
     assert FREE.usd(1e9, 1e9) == 0.0
+
+
+def test_roles_on_one_ledger_wait_for_each_others_attempts(request_: Request) -> None:
+    under_way, ledger = threading.Event(), Ledger(Budget(tokens=prompt_bound(request_) + 4096))
+
+    def slow(_: Request) -> Reply:
+        under_way.set()
+        time.sleep(0.05)
+        return answer(prompt=10, completion=5)
+
+    optimizer, _, _ = recorded(Budget(), slow, ledger=ledger, role="optimizer")
+    workflow, _, exchanges = recorded(Budget(), answer(prompt=10, completion=5), ledger=ledger, role="workflow")
+    first = threading.Thread(target=optimizer.complete, args=(request_,))
+    first.start()
+    under_way.wait(10)
+    workflow.complete(request_)
+    first.join()
+    assert exchanges[0].request.max_tokens == 4096 - 15
+    assert ledger.spent_by == {
+        "optimizer": {"llm_calls": 1, "tokens": 15},
+        "workflow": {"llm_calls": 1, "tokens": 15},
+    }
+
+
+@pytest.mark.parametrize("attempts_under_way", [0, 1, 5])
+def test_what_others_have_reserved_does_not_shorten_a_request(request_: Request, attempts_under_way: int) -> None:
+    bound = prompt_bound(request_) + 4096
+    ledger = Ledger(Budget(tokens=6 * bound))
+    for _ in range(attempts_under_way):
+        ledger.reserve(llm_calls=1, tokens=bound)
+    llm, _, exchanges = recorded(Budget(), answer(), ledger=ledger)
+    llm.complete(request_)
+    assert exchanges[0].request.max_tokens == 4096
+
+
+def test_every_sample_may_be_as_long_as_the_first(request_: Request) -> None:
+    llm, _, exchanges = recorded(Budget(tokens=prompt_bound(request_) + 900), answer())
+    llm.complete(replace(request_, n=3))
+    assert exchanges[0].request.max_tokens == 300
+
+
+@pytest.mark.parametrize("constraint", [{"regex": "a" * 99}, {"grammar": "a" * 99}, {"choices": ("a" * 99,)}])
+def test_what_constrains_a_reply_counts_as_prompt(request_: Request, constraint: dict[str, Any]) -> None:
+    assert prompt_bound(replace(request_, **constraint)) >= prompt_bound(request_) + 512 + 99
+
+
+# Not `hang_up`: a request sent while the server is closing its connection was sent, and never gets there.
+KINDS: tuple[FaultKind, ...] = ("status", "drop", "truncate", "malformed", "no_choices", "length")
+FAULTS = RandomFaults(rate=0.4, kinds=tuple(Fault(kind=kind) for kind in KINDS), seed=1)
+
+
+@pytest.mark.parametrize("faults", [{}, FAULTS], ids=["well", "faults"])
+def test_64_workers_send_exactly_the_calls_of_the_budget(request_: Request, faults: Any) -> None:
+    with LoopbackServer(faults=faults, latency_s=0.005) as server:
+        client = OpenAILLM(server.model, base_url=server.url)
+        llm, ledger, exchanges = recorded(Budget(llm_calls=150), llm=client)
+
+        def ask_again_and_again() -> object:
+            patient = RetryingLLM(llm.labelled(), rng=random.Random(0), attempts=150, longest_wait_s=0.001)
+            return [patient.complete(request_) for _ in range(100)]
+
+        outcomes = in_threads(64, ask_again_and_again)
+        client.close()
+    assert all(isinstance(outcome, BudgetExhausted) for outcome in outcomes)
+    assert len(server.requests) == len(exchanges) == ledger.spent["llm_calls"] == 150

@@ -8,6 +8,7 @@ from agentopt.llm.manual import ManualLLM
 from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.resolve import resolve
 from agentopt.llm.scripted import ScriptedLLM
+from agentopt.llm.vllm import VLLM
 from agentopt.testing.server import LoopbackServer
 from tests.llm.conftest import KEY
 
@@ -87,7 +88,7 @@ def test_llm_passes_through() -> None:
 
 @pytest.mark.parametrize("spec", ["", "gpt-5-mini", "openai", "openai:", "anthropic:x", "scripted:", ":x"])
 def test_unknown_specification_lists_the_known_ones(spec: str) -> None:
-    with pytest.raises(UsageError, match=r"`openai:gpt-5-mini`.*`scripted:.*`manual:.*`replay:"):
+    with pytest.raises(UsageError, match=r"`openai:gpt-5-mini`.*`vllm:.*`scripted:.*`manual:.*`replay:"):
         resolve(spec, environ=ENVIRON)
 
 
@@ -96,6 +97,27 @@ def test_something_that_is_no_model_is_named() -> None:
         resolve(5)  # type: ignore[arg-type]
 
 
-def test_vllm_says_what_to_use_instead() -> None:
-    with pytest.raises(UsageError, match="use `openai:<model>@<url of the server>`"):
-        resolve("vllm:m@http://127.0.0.1:8000/v1")
+def test_vllm_has_an_address_and_a_key_of_its_own(request_: Request) -> None:
+    assert (
+        resolve("vllm:org/m", environ={"OPENAI_BASE_URL": "http://h/v1"}).name == "vllm:org/m@http://127.0.0.1:8000/v1"
+    )
+    with LoopbackServer() as server:
+        llm = resolve(f"vllm:{server.model}@{server.url}", environ={"VLLM_API_KEY": KEY, "OPENAI_API_KEY": "other"})
+        llm.complete(request_)
+        assert isinstance(llm, VLLM)
+        llm.close()
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_vllm_elsewhere_needs_no_key() -> None:
+    assert resolve("vllm:m@http://gpu.example/v1", environ={}).name == "vllm:m@http://gpu.example/v1"
+
+
+def test_responses_is_the_other_protocol_of_the_same_servers(request_: Request) -> None:
+    assert resolve("responses:gpt-5-mini", environ=ENVIRON).name == "responses:gpt-5-mini"
+    with LoopbackServer() as server:
+        llm = resolve(f"responses:{server.model}@{server.url}", environ=ENVIRON)
+        assert llm.complete(request_).text == "ok"
+        assert isinstance(llm, OpenAILLM)
+        llm.close()
+    assert server.requests[0].path == "/v1/responses"

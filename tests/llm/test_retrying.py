@@ -1,4 +1,5 @@
 import random
+import threading
 
 import pytest
 
@@ -7,9 +8,9 @@ from agentopt.errors import BudgetExhausted, LLMError, ModelUnavailable, UsageEr
 from agentopt.llm.base import LLM, Message, Request
 from agentopt.llm.failures import LostReply, Transient, Unreachable
 from agentopt.llm.recorded import Exchange, RecordedLLM
-from agentopt.llm.retrying import RetryingLLM
+from agentopt.llm.retrying import RetryingLLM, stoppable_sleep
 from agentopt.llm.scripted import Scripted, ScriptedLLM
-from agentopt.testing.server import Fault
+from agentopt.testing.faults import Fault
 from tests.llm.conftest import Serve
 
 
@@ -117,6 +118,41 @@ def test_budget_ends_the_retries(serve: Serve, request_: Request) -> None:
     with pytest.raises(BudgetExhausted):
         RetryingLLM(recorded, rng=random.Random(0), sleep=Waits()).complete(request_)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("left_s", [0.0, 3.0, 7.5])
+def test_wait_that_the_time_limit_cuts_is_not_begun(request_: Request, left_s: float) -> None:
+    ticks, waits = iter([0.0, 10.0 - left_s]), Waits()
+    ledger = Ledger(Budget(seconds=10), clock=lambda: next(ticks))
+    inner = ScriptedLLM([Transient("busy", retry_after_s=7.5), "42"])
+    with pytest.raises(BudgetExhausted, match=rf"due in 7\.5 s, and {left_s:g} s of the time limit .* failed: busy"):
+        RetryingLLM(inner, rng=random.Random(0), sleep=waits, ledger=ledger).complete(request_)
+    assert waits == []
+
+
+def test_wait_that_fits_the_time_limit_is_made(request_: Request) -> None:
+    ledger, waits = Ledger(Budget(seconds=10), clock=lambda: 0.0), Waits()
+    inner = ScriptedLLM([Transient("busy", retry_after_s=7.5), "42"])
+    assert RetryingLLM(inner, rng=random.Random(0), sleep=waits, ledger=ledger).complete(request_).text == "42"
+    assert waits == [7.5]
+
+
+def test_wait_ends_when_it_is_stopped(request_: Request) -> None:
+    stopped, failures = threading.Event(), list[Exception]()
+    inner = ScriptedLLM([Transient("busy", retry_after_s=60), "42"])
+    llm = RetryingLLM(inner, rng=random.Random(0), sleep=stoppable_sleep(stopped))
+
+    def call() -> None:
+        try:
+            llm.complete(request_)
+        except LLMError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    stopped.set()
+    thread.join(5)
+    assert [str(f) for f in failures] == ["stopped while waiting to ask the model again"]
 
 
 def test_server_without_response_format_answers_the_second_attempt(serve: Serve) -> None:

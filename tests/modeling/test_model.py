@@ -6,13 +6,23 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentopt.errors import UsageError
-from agentopt.modeling.model import Column, ColumnType, Model, Objective, Row, unique_names
+from agentopt.modeling.model import (
+    Column,
+    ColumnType,
+    Indicator,
+    Model,
+    Objective,
+    Row,
+    SpecialOrderedSet,
+    unique_names,
+)
 
 PLAN = Model(
     columns=(
@@ -93,7 +103,7 @@ def test_any_columns_read_back_equal(entries: list[tuple[str, float, float, Colu
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], {}, {"schema": 2}, {"schema": 1}, {"schema": 1, "columns": [3], "rows": []}]
+    "data", [None, [], {}, {"schema": 2}, {"schema": 3}, {"schema": 1}, {"schema": 1, "columns": [3], "rows": []}]
 )
 def test_json_that_is_no_model_is_refused(data: object) -> None:
     with pytest.raises(UsageError):
@@ -165,3 +175,69 @@ def test_importing_modeling_loads_no_solver() -> None:
         "assert all(hasattr(m, name) for name in m.__all__)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+CHOICE = Model(
+    columns=(Column(name="x", upper=4.0), Column(name="y", upper=4.0), Column(name="open", upper=1.0, type="integer")),
+    rows=(
+        Row(name="ring", upper=9.0, coefficients={"x": -1.0}, quadratic={("x", "x"): 1.0, ("y", "x"): -2.0}),
+        Row(name="shut", upper=0.0, coefficients={"x": 1.0}, indicator=Indicator(column="open", value=0)),
+    ),
+    objective=Objective(coefficients={"x": 1.0}, quadratic={("y", "y"): -1.0}),
+    sets=(SpecialOrderedSet(name="one", type=1, weights={"y": 2.0, "x": 1.0}),),
+)
+
+
+def test_products_indicators_and_sets_read_as_algebra() -> None:
+    assert CHOICE.to_text() == (
+        "minimize x - y^2\n"
+        "subject to\n"
+        "  ring: -x + x^2 - 2 y*x <= 9\n"
+        "  shut: open = 0 implies x <= 0\n"
+        "  one: at most 1 of (x, y) is not 0\n"
+        "where\n"
+        "  0 <= x, y <= 4\n"
+        "  open binary"
+    )
+
+
+def test_products_indicators_and_sets_read_back_equal_from_schema_2() -> None:
+    data = json.loads(json.dumps(CHOICE.to_json(), allow_nan=False))
+
+    assert data["schema"] == 2
+    assert Model.from_json(data) == CHOICE
+
+
+def test_a_linear_model_is_written_as_schema_1() -> None:
+    data = PLAN.to_json()
+
+    assert (data["schema"], list(data)) == (1, ["schema", "name", "columns", "rows", "objective"])
+    assert {key for row in data["rows"] for key in row} == {"name", "lower", "upper", "coefficients"}
+
+
+def test_a_model_says_what_it_needs_of_a_solver() -> None:
+    assert (PLAN.is_linear, PLAN.is_quadratic, PLAN.has_logic) == (True, False, False)
+    assert (CHOICE.is_linear, CHOICE.is_quadratic, CHOICE.has_logic) == (False, True, True)
+    continuous = Model(columns=CHOICE.columns[:2], sets=CHOICE.sets)
+    assert (continuous.is_mixed_integer, continuous.is_linear) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"objective": Objective(quadratic={("x", "q"): 1.0})}, "not a pair of columns"),
+        ({"objective": Objective(quadratic={("x",): 1.0})}, "not a pair of columns"),  # type: ignore[dict-item]
+        ({"objective": Objective(quadratic={("x", "y"): 1.0, ("y", "x"): 1.0})}, "twice"),
+        ({"objective": Objective(quadratic={("x", "y"): math.nan})}, "not a finite number"),
+        ({"rows": (Row(name="r", indicator=Indicator(column="x")),)}, "not a binary column"),
+        ({"rows": (Row(name="r", indicator=Indicator(column="q")),)}, "not a binary column"),
+        ({"rows": (Row(name="r", indicator=Indicator(column="open", value=2)),)}, "expected 0 or 1"),
+        ({"sets": (SpecialOrderedSet(name="s", type=3, weights={}),)}, "expected 1 or 2"),  # type: ignore[arg-type]
+        ({"sets": (SpecialOrderedSet(name="s", type=1, weights={"x": 1.0, "y": 1.0}),)}, "equal weights"),
+        ({"sets": (SpecialOrderedSet(name="s", type=1, weights={"q": 1.0}),)}, "not a column"),
+        ({"sets": (SpecialOrderedSet(name="s", type=1, weights={}),) * 2}, "two sets"),
+    ],
+)
+def test_a_part_that_means_nothing_is_refused(change: dict[str, object], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        replace(CHOICE, **{"rows": (), "sets": (), **change})  # type: ignore[arg-type]

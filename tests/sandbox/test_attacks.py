@@ -192,6 +192,48 @@ ATTACKS = [
         body="import os; os.symlink(outside + '/secret', 'link'); return open('link').read()",
     ),
     Attack(
+        name="following a link to a folder outside",
+        stopped_by="files",
+        body="import os; os.symlink(outside, 'folder'); return os.listdir('folder')",
+    ),
+    Attack(
+        name="second name for a file outside",
+        stopped_by="files",
+        body="import os; os.link(outside + '/secret', 'mine'); return open('mine').read()",
+        error="PermissionError|OSError: .Errno 18.",
+    ),
+    Attack(
+        name="the outside by way of /proc",
+        stopped_by="files",
+        body="return open('/proc/self/root' + outside + '/secret').read()",
+    ),
+    Attack(
+        name="importing a file outside",
+        stopped_by="files",
+        body="""
+            from importlib.machinery import SourceFileLoader
+            return SourceFileLoader('secret', outside + '/secret').load_module()
+        """,
+    ),
+    Attack(
+        name="changing a module's compiled form",
+        stopped_by="files",
+        body="import textwrap, os; os.open(textwrap.__cached__, os.O_WRONLY | os.O_TRUNC)",
+    ),
+    Attack(
+        name="flood of small files",
+        stopped_by="time",
+        body="""
+            number = 0
+            while True:
+                number += 1
+                open(str(number), 'w').close()
+        """,
+        status="timeout",
+        error="0.2 s",
+        limits=SHORT,
+    ),
+    Attack(
         name="moving a file into its reach",
         stopped_by="files",
         body="import os; os.rename(outside + '/secret', 'mine'); return open('mine').read()",
@@ -448,6 +490,26 @@ ATTACKS = [
         error="no reply could be written|SystemExit|Evil",
     ),
     Attack(
+        name="object that runs code when it is unpickled",
+        stopped_by="process",
+        before="""
+            class Bomb:
+                def __reduce__(self): return eval, ("open('exploded', 'w')",)
+        """,
+        body="return Bomb()",
+        error="only plain data can cross here",
+    ),
+    Attack(
+        name="pickle in an exception",
+        stopped_by="process",
+        before="""
+            class Bomb(Exception):
+                def __reduce__(self): return eval, ("open('exploded', 'w')",)
+        """,
+        body="raise Bomb('here')",
+        error="Bomb: here",
+    ),
+    Attack(
         name="missing module",
         stopped_by="process",
         body="import no_such_module",
@@ -482,3 +544,20 @@ def test_attack_is_stopped(sandbox: LocalSandbox, attack: Attack, target: Target
     assert (target.outside / "secret").read_text() == SECRET
     with pytest.raises(BlockingIOError):
         target.listener.accept()
+
+
+AFTERWARDS = {
+    "a module of its own in its folder": "open('textwrap.py', 'w').write('def dedent(text): return 7')",
+    "a module replaced in memory": "import sys, types; sys.modules['textwrap'] = types.ModuleType('textwrap')",
+    "a function replaced in memory": "import textwrap; textwrap.dedent = lambda text: 7",
+    "a path of its own": "import os, sys; sys.path.insert(0, os.getcwd()); open('textwrap.py', 'w').write('x = 1')",
+    "a hook on imports": "import sys; sys.meta_path.insert(0, type('Hook', (), {'find_spec': lambda *_: 1 / 0})())",
+    "a variable of the environment": "import os; os.environ['PYTHONPATH'] = os.getcwd()",
+}
+
+
+@pytest.mark.parametrize("body", AFTERWARDS.values(), ids=AFTERWARDS)
+def test_nothing_that_a_program_leaves_behind_reaches_the_next_one(sandbox: LocalSandbox, body: str) -> None:
+    assert sandbox.call(f"def leave():\n    {body}\n", "leave").status == "ok"
+    honest = "import os, textwrap\ndef f():\n    return textwrap.dedent('  a'), 'PYTHONPATH' in os.environ\n"
+    assert sandbox.call(honest, "f").value == ("a", False)

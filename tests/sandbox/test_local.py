@@ -4,6 +4,7 @@ import gc
 import json
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -485,3 +486,10 @@ def test_import_starts_nothing() -> None:
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert shown.strip() == ""
+
+
+def test_a_pickled_sandbox_is_another_one_with_the_same_settings() -> None:
+    with LocalSandbox(preload=("json",), limits=Limits(wall_s=0.1)) as sandbox:
+        copy = pickle.loads(pickle.dumps(sandbox))
+        with copy:
+            assert copy.call("def f():\n    while True: pass\n", "f").status == "timeout"

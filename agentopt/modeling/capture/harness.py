@@ -2,8 +2,11 @@
 
 The convention: the program runs as a script (`__name__` is `"__main__"`). If it defines a function
 `build`, that is called afterwards: with the data of the problem when it takes an argument, else
-without. A model counts when the program solves it, or when `build` returns its `highspy.Highs`. If
-several are solved, the last one counts.
+without. If it defines none and nothing was solved so far, its entry is called: the first that it defines
+of `solve`, `main`, `run`, `build_model`, `create_model`, `solve_problem` and `optimize`, or its only
+function that no other one calls. An entry gets the data by name where they are an object that has all
+its parameters without a default, else like `build`. A model counts when the program solves it, or when
+the function returns it. If several are solved, the last one counts.
 """
 
 from __future__ import annotations
@@ -13,15 +16,16 @@ import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from types import CodeType, FrameType, ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from agentopt.canonical import Json, to_jsonable
-from agentopt.modeling.capture import highspy_dialect
+from agentopt.modeling.capture.libraries import Dialect, Undo, cannot_load, dialects_of
 from agentopt.modeling.capture.recorder import CannotCapture, Recorder
 
 FILENAME = "<candidate>"
+_ENTRIES = ("solve", "main", "run", "build_model", "create_model", "solve_problem", "optimize")
 
 
 def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json:
@@ -50,11 +54,17 @@ def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json
     linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
     returned: Any = None
     failure: Json = None
+    dialects: list[Dialect] = []
     try:
         code = compile(source, FILENAME, "exec")
-        with _watched(source, recorder), _as_main(module):
+        if (reason := cannot_load(source)) is not None:
+            raise CannotCapture(reason)
+        dialects = dialects_of(source)
+        with _watched(dialects, recorder), _as_main(module):
             exec(code, vars(module))
-            returned = _call_build(module, data, recorder)
+            entry = _entry_of(module)
+            if entry is not None and (entry.__name__ == "build" or not recorder.solves + len(recorder.refused)):
+                returned = _call_entry(entry, data, recorder, dialects)
     except SystemExit as error:
         if error.code not in (None, 0):
             failure = _failure("program", error, f"the program ended itself with {error.code!r}")
@@ -68,10 +78,10 @@ def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json
         failure = _failure("program", MemoryError(), "MemoryError")
     except Exception as error:  # noqa: BLE001 - whatever the program raises is its own failure, and recorded
         failure = _failure("program", error, f"{type(error).__name__}: {error}")
-    return _report(recorder, module, returned, failure)
+    return _report(recorder, module, dialects, returned, failure)
 
 
-def _report(recorder: Recorder, module: ModuleType, returned: Any, failure: Json) -> Json:
+def _report(recorder: Recorder, module: ModuleType, dialects: Sequence[Dialect], returned: Any, failure: Json) -> Json:
     notes = []
     if recorder.solves > 1:
         notes.append(f"the program solved {recorder.solves} models; the last one counts")
@@ -81,42 +91,47 @@ def _report(recorder: Recorder, module: ModuleType, returned: Any, failure: Json
     if recorder.refused:
         failure = {"kind": "unsupported", "message": "; ".join(recorder.refused), "line": None, "traceback": ""}
     if failure is None and not recorder.models:
-        failure = {"kind": "no_model", "message": _why_no_model(module), "line": None, "traceback": ""}
+        failure = {"kind": "no_model", "message": _why_no_model(module, dialects), "line": None, "traceback": ""}
     return {
         "models": [model.to_json() for model in recorder.models],
-        "returned": None if highspy_dialect.is_highs(returned) else to_jsonable(returned),
+        "returned": None if _is_model(returned, dialects) else to_jsonable(returned),
         "error": failure,
         "notes": notes,
     }
 
 
-def _why_no_model(module: ModuleType) -> str:
+def _is_model(value: object, dialects: Sequence[Dialect]) -> bool:
+    return any(dialect.is_model(value) for dialect in dialects)
+
+
+def _why_no_model(module: ModuleType, dialects: Sequence[Dialect]) -> str:
     """What the program did instead of solving a model."""
-    held = [name for name, value in vars(module).items() if highspy_dialect.is_highs(value)]
+    held = [(name, value) for name, value in vars(module).items() if _is_model(value, dialects)]
     if held:
-        return f"the program built a `Highs` in `{held[0]}` but never solved it"
-    message = "the program built no model: nothing was solved with highspy or with linprog or milp of scipy"
-    functions = [name for name, value in vars(module).items() if inspect.isfunction(value) and name != "build"]
-    if functions:
-        message += f"; it defines {', '.join(f'`{name}`' for name in functions)}, and only `build` is called for it"
+        name, value = held[0]
+        return f"the program built a `{type(value).__name__}` in `{name}` but never solved it"
+    message = "the program built no model: nothing was solved with highspy, with linprog or milp of scipy, or with "
+    message += "another modeling library"
+    entry = _entry_of(module)
+    functions = [name for name, value in vars(module).items() if inspect.isfunction(value)]
+    if entry is not None and entry.__name__ != "build":
+        message += f"; `{entry.__name__}` was called and solved nothing"
+    elif entry is None and functions:
+        message += f"; it defines {', '.join(f'`{name}`' for name in functions)}, and none of them was called"
     return message
 
 
 @contextlib.contextmanager
-def _watched(source: str, recorder: Recorder) -> Iterator[None]:
-    """Solve calls are recorded inside; a library that the source does not mention is not loaded."""
-    patches = []
-    if "highspy" in source:
-        patches += highspy_dialect.watch(recorder)
-    if "scipy" in source:
-        from agentopt.modeling.capture import scipy_dialect
-
-        patches += scipy_dialect.watch(recorder)
+def _watched(dialects: Sequence[Dialect], recorder: Recorder) -> Iterator[None]:
+    """Solve calls are recorded inside."""
+    changes: list[Undo] = []
     try:
+        for dialect in dialects:
+            changes += dialect.watch(recorder)
         yield
     finally:
-        for patch in reversed(patches):
-            patch.undo()
+        for change in reversed(changes):
+            change.undo()
 
 
 @contextlib.contextmanager
@@ -131,26 +146,54 @@ def _as_main(module: ModuleType) -> Iterator[None]:
             sys.modules["__main__"] = before
 
 
-def _call_build(module: ModuleType, data: Any, recorder: Recorder) -> Any:
-    """What `build` returned; a `Highs` that it did not solve is recorded."""
-    build = getattr(module, "build", None)
-    if not inspect.isfunction(build):
-        return None
-    parameters = list(inspect.signature(build).parameters.values())
-    takes_data = bool(parameters)
-    if takes_data and data is None:
-        if parameters[0].default is inspect.Parameter.empty:
-            raise CannotCapture("`build` takes an argument, and this problem comes without data")
-        takes_data = False
-    returned, variables = _call_and_keep_variables(build.__code__, build, [data] if takes_data else [])
-    if highspy_dialect.is_highs(returned) and not any(returned is solved for solved in recorder.solved):
-        known = recorder.variables(returned)
-        recorder.record(lambda: highspy_dialect.model_of(returned, [variables, *known] if known else []))
+def _entry_of(module: ModuleType) -> FunctionType | None:
+    """The function that is called after the script, if there is one."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__code__.co_filename == FILENAME
+    }
+    for name in ("build", *_ENTRIES):
+        if name in own:
+            return own[name]
+    called = {name for function in own.values() for name in function.__code__.co_names}
+    entries = [function for name, function in own.items() if name not in called]
+    return entries[0] if len(entries) == 1 else None
+
+
+def _call_entry(entry: FunctionType, data: Any, recorder: Recorder, dialects: Sequence[Dialect]) -> Any:
+    """What the entry returned; a model that it did not solve is recorded."""
+    arguments, named = _arguments(entry, data)
+    returned, variables = _call_and_keep_variables(entry.__code__, entry, arguments, named)
+    for dialect in dialects:
+        if dialect.is_model(returned) and not any(returned is solved for solved in recorder.solved):
+            known = recorder.variables(returned)
+            recorder.record(lambda: dialect.model_of(returned, [variables, *known] if known else []))  # noqa: B023
     return returned
 
 
+def _arguments(entry: FunctionType, data: Any) -> tuple[list[Any], dict[str, Any]]:
+    """How the data of the problem go to the entry.
+
+    Raises:
+        CannotCapture: it needs an argument, and there are no data.
+    """
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = [one for one in inspect.signature(entry).parameters.values() if one.kind not in kinds]
+    if not parameters:
+        return [], {}
+    required = [one.name for one in parameters if one.default is inspect.Parameter.empty]
+    if data is None:
+        if required:
+            raise CannotCapture(f"`{entry.__name__}` takes an argument, and this problem comes without data")
+        return [], {}
+    if entry.__name__ != "build" and isinstance(data, Mapping) and required and all(name in data for name in required):
+        return [], {one.name: data[one.name] for one in parameters if one.name in data}
+    return [data], {}
+
+
 def _call_and_keep_variables(
-    code: CodeType, function: Callable[..., Any], arguments: list[Any]
+    code: CodeType, function: Callable[..., Any], arguments: list[Any], named: Mapping[str, Any]
 ) -> tuple[Any, Mapping[str, Any]]:
     """The result of a call, and the local variables of `code` at its return: names for the columns."""
     variables: dict[str, Any] = {}
@@ -161,7 +204,7 @@ def _call_and_keep_variables(
 
     sys.setprofile(watch_return)
     try:
-        return function(*arguments), variables
+        return function(*arguments, **named), variables
     finally:
         sys.setprofile(None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def watch(recorder: Recorder) -> list[Patch]:
     return patches
 
 
-def is_highs(value: object) -> bool:
+def is_model(value: object) -> bool:
     """`value` is a `highspy.Highs`, asked without importing highspy."""
     highspy = sys.modules.get("highspy")
     return highspy is not None and isinstance(value, highspy.highs._Highs)
@@ -56,12 +57,10 @@ def model_of(highs: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:
     """The model inside a `highspy.Highs`, named after its own names, else after the program's variables.
 
     Raises:
-        CannotCapture: it is not linear, has several objectives, or is solved as something else.
+        CannotCapture: it has several objectives, or is solved as something else.
     """
     import highspy
 
-    if highs.getModel().hessian_.dim_ > 0:
-        raise CannotCapture("highspy `passHessian`: the objective is quadratic, only linear models are captured")
     if highs.getNumLinearObjectives() > 0:
         raise CannotCapture("highspy `addLinearObjective`: there are several objectives, a model has one")
     if highs.getOptionValue("solve_relaxation")[1]:
@@ -69,15 +68,20 @@ def model_of(highs: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:
     lp = highs.getLp()
     if any(kind.name == "kImplicitInteger" for kind in lp.integrality_):
         raise CannotCapture("highspy `kImplicitInteger`: columns are integer or they are not")
+    owners = (highs, weakref.proxy(highs))  # variables hold their model by either
+
+    def index_of(member: Any) -> int | None:
+        return member.index if any(member.highs is owner for owner in owners) else None
+
     names = []
     for given, count, kind in (
         (lp.col_names_, lp.num_col_, highspy.highs.highs_var),
         (lp.row_names_, lp.num_row_, highspy.highs.highs_cons),
     ):
-        derived = bound_names(namespaces, kind, highs)
+        derived = bound_names(namespaces, kind, index_of)
         given = list(given) or [""] * count
         names.append([name or derived.get(index, "") for index, name in enumerate(given)])
-    return from_highs(lp, column_names=names[0], row_names=names[1])
+    return from_highs(lp, column_names=names[0], row_names=names[1], hessian=highs.getModel().hessian_)
 
 
 def _limit(highs: Any, recorder: Recorder) -> None:

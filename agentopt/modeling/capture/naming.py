@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 _LONGEST_KEY = 60
 _DEEPEST = 4
 
 
-def bound_names(namespaces: Iterable[Mapping[str, Any]], kind: type, owner: Any) -> dict[int, str]:
+def bound_names(
+    namespaces: Iterable[Mapping[str, Any]], kind: type, index_of: Callable[[Any], int | None]
+) -> dict[int, str]:
     """Name of every index whose object some variable of the program holds.
 
     Containers come before plain variables, which loops leave behind with the last value; otherwise
@@ -18,11 +19,9 @@ def bound_names(namespaces: Iterable[Mapping[str, Any]], kind: type, owner: Any)
 
     Args:
         namespaces: variables by name, the innermost function first.
-        kind: class of the objects to look for, with attributes `index` and `highs`; the latter may be a
-            weak proxy.
-        owner: the `highs` that they must belong to.
+        kind: class of the objects to look for.
+        index_of: position of such an object in the model; `None` where it belongs to another.
     """
-    owners = (owner, weakref.proxy(owner))
     containers: dict[int, str] = {}
     plain: dict[int, str] = {}
     for namespace in namespaces:
@@ -31,8 +30,9 @@ def bound_names(namespaces: Iterable[Mapping[str, Any]], kind: type, owner: Any)
                 continue
             names = plain if isinstance(value, kind) else containers
             for keys, member in _members(value, kind, ()):
-                if any(member.highs is known for known in owners):
-                    names.setdefault(member.index, f"{name}[{','.join(keys)}]" if keys else name)
+                index = index_of(member)
+                if index is not None:
+                    names.setdefault(index, f"{name}[{','.join(keys)}]" if keys else name)
     return {**plain, **containers}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from agentopt.modeling.model import Model
@@ -42,17 +42,17 @@ class Recorder:
     renumbered: list[object] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def record(self, build: Callable[[], Model]) -> None:
-        """Keeps what `build` gives; what it refuses is kept as words, and the program goes on."""
+    def record(self, build: Callable[[], Model]) -> Model | None:
+        """Keeps and returns what `build` gives; what it refuses is kept as words, and the program goes on."""
         try:
             model = build()
         except CannotCapture as error:
             self.refused.append(str(error))
-            return
-        if self.models and self.models[-1] == model:
-            return
-        self.solves += 1
-        self.models = [*self.models, model][-_MOST_MODELS:]
+            return None
+        if not self.models or self.models[-1] != model:
+            self.solves += 1
+            self.models = [*self.models, model][-_MOST_MODELS:]
+        return model
 
     def variables(self, owner: object) -> list[Mapping[str, Any]]:
         """Variables of the program's frames that are running, innermost first, then its global ones.
@@ -69,6 +69,12 @@ class Recorder:
                 namespaces.append(frame.f_locals)
             frame = frame.f_back
         return [*namespaces, self.namespace]
+
+
+def is_instance(value: object, module: str, name: str) -> bool:
+    """`value` is of the class `name` of `module`, which is not imported for the question."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,4 +94,26 @@ def replace_attribute(owner: Any, name: str, replacement: Any) -> Patch:
     """Puts `replacement` at `owner.name`."""
     patch = Patch(owner=owner, name=name, original=getattr(owner, name))
     setattr(owner, name, replacement)
+    return patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModulePatch:
+    """A module that stands under a name in `sys.modules`, with what was there before."""
+
+    name: str
+    original: ModuleType | None
+
+    def undo(self) -> None:
+        """Puts back what was there."""
+        if self.original is None:
+            sys.modules.pop(self.name, None)
+        else:
+            sys.modules[self.name] = self.original
+
+
+def install_module(name: str, module: ModuleType) -> ModulePatch:
+    """Makes `import name` find `module`."""
+    patch = ModulePatch(name=name, original=sys.modules.get(name))
+    sys.modules[name] = module
     return patch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,16 @@ def watch(recorder: Recorder) -> list[Patch]:
         original = getattr(scipy.optimize, name)
         patches.append(replace_attribute(scipy.optimize, name, _refusing(original, name, recorder)))
     return patches
+
+
+def is_model(value: object) -> bool:  # noqa: ARG001
+    """No: scipy has functions that take a model, and no model."""
+    return False
+
+
+def model_of(value: Any, namespaces: Sequence[Mapping[str, Any]]) -> Model:  # noqa: ARG001
+    """Not called: no value is a model."""
+    raise CannotCapture(f"`{type(value).__name__}` of scipy is no model")
 
 
 def model_of_linprog(given: Mapping[str, Any]) -> Model:

@@ -14,7 +14,7 @@ from agentopt.canonical import Json
 from agentopt.errors import UsageError
 from agentopt.modeling.model import Column, Model, Objective
 from agentopt.modeling.solvers.base import BasisStatus, Solution, Status
-from agentopt.modeling.solvers.highs_model import to_highs
+from agentopt.modeling.solvers.highs_model import to_hessian, to_highs
 
 # A status with a point in hand, and the same status without one.
 _STATUSES: Mapping[str, tuple[Status, Status]] = {
@@ -169,6 +169,9 @@ def _run(model: Model, options: Mapping[str, Any]) -> tuple[Any, str]:
         highs.setOptionValue(name, value)
     if highs.passModel(to_highs(model)) == highspy.HighsStatus.kError:
         return highs, "HiGHS refused the model"
+    hessian = to_hessian(model)
+    if hessian is not None and highs.passHessian(hessian) == highspy.HighsStatus.kError:
+        return highs, "HiGHS refused the quadratic objective, which is not convex"
     if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
         highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
         highs.run()

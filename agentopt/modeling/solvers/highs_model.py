@@ -25,10 +25,15 @@ _log = logging.getLogger(__name__)
 
 
 def to_highs(model: Model) -> Any:
-    """The `highspy.HighsLp` of `model`, without names."""
+    """The `highspy.HighsLp` of `model`, without names; of its objective, the linear part (see `to_hessian`).
+
+    Raises:
+        UsageError: there are quadratic rows, indicator rows or special ordered sets, which HiGHS does not take.
+    """
     import highspy
     import numpy as np
 
+    _check_for_highs(model)
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(model.columns), len(model.rows)
     cost = np.zeros(len(model.columns))
@@ -55,11 +60,47 @@ def to_highs(model: Model) -> Any:
     return lp
 
 
-def from_highs(lp: Any, *, column_names: Sequence[str], row_names: Sequence[str]) -> Model:
+def to_hessian(model: Model) -> Any:
+    """The `highspy.HighsHessian` of the quadratic objective: its products are half of `x' H x`; `None` without any."""
+    import highspy
+    import numpy as np
+
+    if not model.objective.quadratic:
+        return None
+    entries: dict[tuple[int, int], float] = {}
+    for pair, value in model.objective.quadratic.items():
+        column, row = sorted(model.column_index[name] for name in pair)
+        entries[column, row] = value * (2.0 if column == row else 1.0)
+    hessian = highspy.HighsHessian()
+    hessian.dim_ = len(model.columns)
+    hessian.format_ = highspy.HessianFormat.kTriangular
+    places = sorted(entries)
+    counts = np.bincount([column for column, _ in places], minlength=len(model.columns))
+    hessian.start_ = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    hessian.index_ = np.array([row for _, row in places], dtype=np.int32)
+    hessian.value_ = np.array([entries[place] for place in places], dtype=float)
+    return hessian
+
+
+def _check_for_highs(model: Model) -> None:
+    quadratic = [row.name for row in model.rows if row.quadratic]
+    conditional = [row.name for row in model.rows if row.indicator is not None]
+    for what, names in (
+        ("products", quadratic),
+        ("an indicator", conditional),
+        ("an ordered set", [ordered.name for ordered in model.sets]),
+    ):
+        if names:
+            remedy = "" if what == "products" else "; `linearized` replaces it where bounds allow"
+            raise UsageError(f"`{names[0]}` has {what}, which HiGHS does not take{remedy}")
+
+
+def from_highs(lp: Any, *, column_names: Sequence[str], row_names: Sequence[str], hessian: Any = None) -> Model:
     """The `Model` of a `highspy.HighsLp`; bounds from 1e20 on are infinite, as HiGHS reads them.
 
     Args:
         column_names, row_names: one per column and row; made unique with `unique_names`.
+        hessian: `highspy.HighsHessian` of the objective, if that is quadratic.
     """
     import highspy
 
@@ -80,15 +121,16 @@ def from_highs(lp: Any, *, column_names: Sequence[str], row_names: Sequence[str]
         sense="maximize" if lp.sense_ == highspy.ObjSense.kMaximize else "minimize",
         coefficients={name: float(value) for name, value in zip(column_names, lp.col_cost_) if value != 0},
         constant=float(lp.offset_),
+        quadratic={} if hessian is None or hessian.dim_ == 0 else _products(hessian, column_names),
     )
     return Model(columns=columns, rows=rows, objective=objective)
 
 
 def read_model(path: Path) -> Model:
-    """The model in an MPS or LP file, read by HiGHS.
+    """The model in an MPS or LP file, read by HiGHS: linear or quadratic in the objective, no sets, no indicators.
 
     Raises:
-        FormatError: HiGHS cannot read the file or finds no columns in it, or its objective is quadratic.
+        FormatError: HiGHS cannot read the file or finds no columns in it.
     """
     import highspy
 
@@ -96,12 +138,15 @@ def read_model(path: Path) -> Model:
     highs.silent()
     if not path.is_file() or highs.readModel(str(path)) == highspy.HighsStatus.kError:
         raise FormatError(f"{path}: HiGHS cannot read this as an MPS or LP file")
-    if highs.getModel().hessian_.dim_ > 0:
-        raise FormatError(f"{path}: the objective is quadratic, a model is linear")
     lp = highs.getLp()
     if lp.num_col_ == 0:  # what HiGHS makes of a text that is no LP file
         raise FormatError(f"{path}: HiGHS finds no columns in this file")
-    return from_highs(lp, column_names=_names(lp.col_names_, lp.num_col_), row_names=_names(lp.row_names_, lp.num_row_))
+    return from_highs(
+        lp,
+        column_names=_names(lp.col_names_, lp.num_col_),
+        row_names=_names(lp.row_names_, lp.num_row_),
+        hessian=highs.getModel().hessian_,
+    )
 
 
 def write_model(model: Model, path: Path) -> None:
@@ -112,7 +157,8 @@ def write_model(model: Model, path: Path) -> None:
     all rows, be called `c0`, `c1`, … or `r0`, `r1`, … in the file; the log says so.
 
     Raises:
-        UsageError: another suffix, or HiGHS cannot write there.
+        UsageError: another suffix, HiGHS cannot write there, or its formats cannot hold the model: quadratic rows,
+            indicator rows and special ordered sets.
     """
     import highspy
 
@@ -127,12 +173,31 @@ def write_model(model: Model, path: Path) -> None:
     highs = highspy.Highs()
     highs.silent()
     highs.passModel(lp)
+    hessian = to_hessian(model)
+    if hessian is not None:
+        highs.passHessian(hessian)
     if highs.writeModel(str(path)) == highspy.HighsStatus.kError:
         raise UsageError(f"HiGHS could not write the model to `{path}`")
 
 
 def _names(names: Sequence[str], count: int) -> list[str]:
     return list(names) or [""] * count
+
+
+def _products(hessian: Any, column_names: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Coefficients of the products in `x' H x / 2`, whether the matrix is stored whole or as a triangle."""
+    import highspy
+
+    is_triangle = hessian.format_ == highspy.HessianFormat.kTriangular
+    starts, indices, values = list(hessian.start_), list(hessian.index_), list(hessian.value_)
+    products: dict[tuple[str, str], float] = {}
+    for column in range(hessian.dim_):
+        for position in range(starts[column], starts[column + 1]):
+            first, second = sorted((column, indices[position]))
+            weight = 1.0 if is_triangle and first != second else 0.5
+            pair = (column_names[first], column_names[second])
+            products[pair] = products.get(pair, 0.0) + weight * float(values[position])
+    return {pair: value for pair, value in products.items() if value != 0}
 
 
 def _matrix_rows(lp: Any, column_names: Sequence[str]) -> list[dict[str, float]]:

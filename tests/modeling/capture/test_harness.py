@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agentopt.modeling.capture.harness import capture
+from agentopt.modeling.capture.libraries import libraries_of
 from agentopt.modeling.model import Model
 from agentopt.modeling.solvers.highs import solve
 from agentopt.modeling.verification import verify
@@ -231,6 +232,15 @@ h.run()
     )
 
 
+def test_a_quadratic_objective_is_captured() -> None:
+    program = (
+        "import highspy, numpy as np\nh = highspy.Highs()\nx = h.addVariable(lb=-1, ub=1, name='x')\n"
+        "h.passHessian(1, 1, 1, np.array([0]), np.array([0]), np.array([2.0]))\nh.run()"
+    )
+
+    assert last_model(capture(program)).objective.quadratic == {("x", "x"): 1.0}
+
+
 def test_the_model_counts_although_the_program_fails_afterwards() -> None:
     result = capture(HIGHSPY + "\nprint(1 / 0)\n")
 
@@ -263,10 +273,79 @@ def test_a_program_that_only_prints_built_no_model() -> None:
     assert error["message"].startswith("the program built no model")
 
 
-def test_functions_that_nobody_calls_are_named() -> None:
+def test_an_entry_that_solves_nothing_is_named() -> None:
     error = capture("import highspy\ndef solve_it():\n    pass\n")["error"]
 
-    assert "it defines `solve_it`, and only `build` is called for it" in error["message"]
+    assert "`solve_it` was called and solved nothing" in error["message"]
+
+
+def test_functions_that_nobody_calls_are_named() -> None:
+    error = capture("import highspy\ndef one():\n    pass\ndef two():\n    pass\n")["error"]
+
+    assert "it defines `one`, `two`, and none of them was called" in error["message"]
+
+
+_ENTRY = """
+import highspy
+def read(limit):
+    return float(limit)
+def {name}({parameters}):
+    h = highspy.Highs()
+    x = h.addVariable(ub=read(limit), name="x")
+    h.maximize(x)
+    {ending}
+"""
+
+
+@pytest.mark.parametrize("name", ["solve", "main", "run", "build_model", "optimize", "anything_else"])
+@pytest.mark.parametrize("parameters", ["limit=4", "limit", "limit, spare=1"])
+def test_the_entry_is_called_where_the_script_solves_nothing(name: str, parameters: str) -> None:
+    program = _ENTRY.format(name=name, parameters=parameters, ending="return h.getObjectiveValue()")
+
+    result = capture(program, {"limit": 4, "unused": 5}) if parameters != "limit=4" else capture(program)
+
+    assert last_model(result).columns[0].upper == 4.0
+    assert result["returned"] == 4.0
+
+
+def test_a_script_that_solves_needs_no_entry() -> None:
+    result = capture(_ENTRY.format(name="main", parameters="limit=4", ending="return 1") + "main(limit=7)\n")
+
+    assert (last_model(result).columns[0].upper, result["returned"], result["notes"]) == (7.0, None, [])
+
+
+def test_the_only_parameter_gets_the_data_as_a_whole() -> None:
+    program = _ENTRY.format(name="solve", parameters="data", ending="return None").replace("=read(limit)", "=data['u']")
+
+    assert last_model(capture(program, {"u": 3})).columns[0].upper == 3.0
+
+
+def test_an_entry_that_needs_data_where_there_are_none_is_an_error() -> None:
+    error = capture(_ENTRY.format(name="solve", parameters="limit", ending="return h"))["error"]
+
+    assert (error["kind"], "`solve` takes an argument" in error["message"]) == ("convention", True)
+
+
+def test_an_entry_may_return_a_model_that_it_does_not_solve() -> None:
+    program = (
+        "import highspy\ndef create_model():\n    h = highspy.Highs()\n    x = h.addVariable(ub=2)\n    return h\n"
+    )
+
+    assert last_model(capture(program)).to_text() == "minimize 0\nwhere\n  0 <= x <= 2"
+
+
+def test_ortools_beside_highspy_is_refused_in_words() -> None:
+    import highspy  # noqa: F401
+
+    error = capture("from ortools.sat.python import cp_model\n")["error"]
+
+    assert (error["kind"], "does not preload highspy" in error["message"]) == ("convention", True)
+
+
+def test_a_library_that_a_text_only_mentions_is_not_watched() -> None:
+    program = "# pulp, ortools and cvxpy\nimport highspy\nh = highspy.Highs()\nh.addVariable(ub=1, name='a pulp')\n"
+
+    assert libraries_of(program) == {"highspy"}
 
 
 def test_a_model_that_is_never_solved_is_named() -> None:
@@ -299,11 +378,6 @@ def test_a_program_may_end_itself(ending: str, kind: str) -> None:
     ("program", "call"),
     [
         (
-            "import highspy, numpy as np\nh = highspy.Highs()\nx = h.addVariable(lb=-1, ub=1)\n"
-            "h.passHessian(1, 1, 1, np.array([0]), np.array([0]), np.array([2.0]))\nh.run()",
-            "passHessian",
-        ),
-        (
             "import highspy\nh = highspy.Highs()\nh.addVariable(ub=1)\n"
             "h.setOptionValue('solve_relaxation', True)\nh.run()",
             "solve_relaxation",
@@ -313,7 +387,7 @@ def test_a_program_may_end_itself(ending: str, kind: str) -> None:
         ("from scipy.optimize import linprog\nimport warnings\nwarnings.simplefilter('ignore')\n"
          "linprog([1], bounds=(0, 2), integrality=1, method='highs-ds')", "integrality"),
     ],
-    ids=["quadratic", "relaxation", "nonlinear", "assignment", "ignored integrality"],
+    ids=["relaxation", "nonlinear", "assignment", "ignored integrality"],
 )  # fmt: skip
 def test_what_cannot_be_captured_exactly_is_an_error_that_names_the_call(program: str, call: str) -> None:
     error = capture(program)["error"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.modeling.model import Column, Model, Objective, Row
+from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, SpecialOrderedSet
 from agentopt.modeling.solvers.highs import solve
 from agentopt.modeling.solvers.highs_model import read_model, write_model
 
@@ -67,11 +68,39 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path / "absent.lp")
 
 
-def test_a_quadratic_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "q.lp").write_text("minimize\n obj: x + [ 2 x ^ 2 ] / 2\nsubject to\n r: x >= 1\nend\n")
+@pytest.mark.parametrize("suffix", [".mps", ".lp"])
+def test_a_quadratic_objective_survives_the_file(tmp_path: Path, suffix: str) -> None:
+    products = {("x", "x"): 1.5, ("x", "y"): -2.0, ("y", "y"): 4.0}
+    model = Model(
+        columns=(Column(name="x"), Column(name="y", upper=3.0)),
+        rows=(Row(name="r", lower=1.0, coefficients={"x": 1.0, "y": 1.0}),),
+        objective=Objective(coefficients={"x": 1.0}, quadratic=products),
+    )
 
-    with pytest.raises(FormatError, match="quadratic"):
-        read_model(tmp_path / "q.lp")
+    write_model(model, tmp_path / f"q{suffix}")
+
+    assert read_model(tmp_path / f"q{suffix}") == model
+
+
+def test_a_quadratic_file_says_half_of_its_bracket(tmp_path: Path) -> None:
+    (tmp_path / "q.lp").write_text("minimize\n obj: x + [ 2 x ^ 2 + 6 x * y ] / 2\nsubject to\n r: x + y >= 1\nend\n")
+
+    assert read_model(tmp_path / "q.lp").objective.quadratic == {("x", "x"): 1.0, ("x", "y"): 3.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"rows": (Row(name="r", quadratic={("x", "y"): 1.0}),)}, "`r` has products"),
+        ({"sets": (SpecialOrderedSet(name="s", type=1, weights={"x": 1.0}),)}, "`s` has an ordered set"),
+        ({"rows": (Row(name="r", indicator=Indicator(column="z")),)}, "`r` has an indicator"),
+    ],
+)
+def test_what_highs_cannot_hold_is_not_written(tmp_path: Path, change: dict[str, Any], word: str) -> None:
+    columns = (Column(name="x"), Column(name="y"), Column(name="z", upper=1.0, type="integer"))
+
+    with pytest.raises(UsageError, match=word):
+        write_model(Model(columns=columns, **change), tmp_path / "m.mps")
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
