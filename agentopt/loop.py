@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agentopt.budget import Budget
 from agentopt.errors import UsageError
@@ -33,6 +33,7 @@ from agentopt.past import Past
 from agentopt.prompts import load_prompt
 from agentopt.proposers.base import Proposer, settings_of
 from agentopt.result import Result
+from agentopt.review import Review
 from agentopt.run import Run, Settings
 from agentopt.sandbox.base import Sandbox
 from agentopt.sandbox.local import LocalSandbox
@@ -69,6 +70,7 @@ def optimize(
     executor: str | Executor | Any | None = None,
     timeout_s: float | None = None,
     reuse: Sameness | Reuse | None = None,
+    review: bool | Review = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
     """Improves a workflow's parameters from feedback, and returns what was found.
@@ -104,6 +106,8 @@ def optimize(
         reuse: when an evaluation is taken from a candidate that behaves the same: `"source"`, `"outputs"`, `"off"` or
             a `Reuse`. Where not given, `"source"` for a `Task` that says it is deterministic and asks no model,
             since nothing but the work can change there; otherwise `"off"`.
+        review: every new candidate waits for a person, who accepts, edits or rejects it: `True` for whoever answers in
+            `agentopt ui`, or a function from `review.Question` to `review.Decision`. Waiting counts as wall time.
         on_event: called with every event, in the thread that makes it.
 
     Raises:
@@ -135,6 +139,7 @@ def optimize(
             executor=entered_executor(executor, stack),
             timeout_s=timeout_s,
             reuse=_reuse(reuse, task, seed),
+            review=review_setting(review),
         )
         kept = stack.enter_context(ReplyCache(path)) if (path := cache_path(cache, out)) else None
         models = open_models(task, llm, workflow_llm, Terms(price=price, limits=limits, cache=kept))
@@ -186,6 +191,13 @@ def _reuse(asked: Sameness | Reuse | None, task: Task, seed: int) -> Reuse:
         return asked
     is_safe = task.is_deterministic and not task.needs_llm
     return Reuse(by=asked or ("source" if is_safe else "off"), seed=seed)
+
+
+def review_setting(review: bool | Review) -> Review | Literal["queue"] | None:
+    """Who reviews, `review` as `optimize` takes it."""
+    if isinstance(review, bool):
+        return "queue" if review else None
+    return review
 
 
 def cache_path(cache: bool | str | Path, out: str | Path | None) -> Path | None:

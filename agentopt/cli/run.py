@@ -84,6 +84,9 @@ def run(
     executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds one measurement may take.")] = None,
     reuse: Annotated[str | None, typer.Option(help="Reuse evaluations by source or outputs; or off.")] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Each proposal waits for a person in `agentopt ui`.")
+    ] = False,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -94,6 +97,9 @@ def run(
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure")
     budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     evaluations_made: list[Evaluated] = []
+    if review:
+        where = "" if out == Path("runs") else f" {out}"
+        print(f"agentopt: every proposal waits until it is decided in: agentopt ui{where}", file=sys.stderr)
     with Progress(quiet=as_json) as progress, interruptible(out):
 
         def on_event(event: Event) -> None:
@@ -116,6 +122,7 @@ def run(
             executor=executor,
             timeout_s=timeout,
             reuse=Reuse(by=cast(Sameness, reuse), seed=seed) if reuse else None,  # checked by Reuse
+            review=review,
             out=out,
             on_event=on_event,
         )

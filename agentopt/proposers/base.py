@@ -28,6 +28,9 @@ class Context:
             refusals in the archive, so that an optimizer needs no state of its own.
         llm: answers as the optimizer's model; `None` where the run has none.
         target: a score that cannot be beaten, where the task knows one.
+        ask_ranking: has a person put items (texts) in order; positions from 0, best first. `None` where the run has no
+            reviewer. The answer is in the record, so it is given again when an interrupted ask is repeated; what is to
+            outlive the ask belongs into a candidate's notes.
         refuse: enters a proposal that could not be used, with the words that say why.
     """
 
@@ -41,6 +44,7 @@ class Context:
     refuse: Callable[[Refusal], None]
     llm: LLM | None = None
     target: float | None = None
+    ask_ranking: Callable[[Sequence[str]], Sequence[int]] | None = None
 
 
 @runtime_checkable
