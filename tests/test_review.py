@@ -224,7 +224,7 @@ def test_a_queue_needs_a_record() -> None:
 
 
 def answering(store: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[], None]:
-    """Answers what comes into the queue, as somebody in another process would, until the returned function is called."""
+    """Answers what comes into the queue, as another process would, until the returned function is called."""
     is_over = threading.Event()
 
     def work() -> None:

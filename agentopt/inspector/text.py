@@ -16,6 +16,7 @@ from rich.text import Text
 from agentopt.canonical import from_jsonable
 from agentopt.errors import UsageError
 from agentopt.graph.showing import shortened
+from agentopt.inspector.document import stopped
 from agentopt.inspector.view import CandidateView, RunView, score_of
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -49,13 +50,6 @@ def summary(run: RunView) -> RenderableType:
     if curve := best_so_far(run):
         facts.add_row("best so far", plain(sparkline(curve)))
     return Group(facts, candidates_table(run))
-
-
-def stopped(run: RunView) -> str:
-    """Why the run ended, or that it did not."""
-    if run.finished is None:
-        return "not finished: it is still going on, or was killed"
-    return run.finished.reason + (f" ({run.finished.error})" if run.finished.error else "")
 
 
 def _scores(run: RunView) -> list[tuple[str, str]]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from agentopt.canonical import from_jsonable
-from agentopt.errors import FormatError
+from agentopt.errors import FormatError, UsageError
 from agentopt.events import CandidateAdded, Evaluated, Exchanged, ProposalRefused, Resumed, RunFinished, RunStarted
+from agentopt.selection.statistics import Interval
 from agentopt.store.sqlite import StoredEvent
 
 
 @dataclass
 class CandidateView:
-    """One candidate and what was measured of it."""
+    """One candidate and what was measured of it.
+
+    Args:
+        places: of each evaluation, its serial in the record and when it was written.
+    """
 
     added: CandidateAdded
     evaluations: list[Evaluated] = field(default_factory=list)
+    places: list[tuple[int, float]] = field(default_factory=list)
 
     def mean(self, split: str) -> float | None:
         """Mean score on a split, over what was measured there; `None` where nothing has a score."""
@@ -29,11 +36,34 @@ class CandidateView:
         """How many instances of a split were measured."""
         return sum(e.split == split and e.status != "unmeasured" for e in self.evaluations)
 
+    def scores(self, split: str) -> dict[str, float]:
+        """Scores by instance, of those of a split that have one."""
+        found = {e.instance: score_of(e) for e in self.evaluations if e.split == split}
+        return {instance: score for instance, score in found.items() if score is not None}
+
 
 def score_of(evaluation: Evaluated) -> float | None:
     """The score as a number."""
-    score = from_jsonable(evaluation.score)
+    score = evaluation.score if isinstance(evaluation.score, float) else from_jsonable(evaluation.score)
     return float(score) if isinstance(score, (int, float)) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One proposal, and the exchanges with a model that led to it.
+
+    Args:
+        number: from 1, in the order of the record; refused proposals count.
+        candidate: what it became; `None` where it was refused.
+        problem: why it was refused, empty otherwise.
+        exchanges: numbers of exchanges; proposals that were asked for together share theirs.
+    """
+
+    number: int
+    candidate: int | None
+    parents: tuple[int, ...]
+    problem: str = ""
+    exchanges: tuple[int, ...] = ()
 
 
 @dataclass
@@ -41,6 +71,8 @@ class RunView:
     """One run.
 
     Args:
+        exchanges: by number; `exchange_places` has the serial and the time of each.
+        steps: every proposal, refused ones included.
         finished: `None` where the run is still going on, or was killed.
         started_at: seconds since 1970.
         seconds: from the first event to the last.
@@ -53,6 +85,8 @@ class RunView:
     finished: RunFinished | None
     started_at: float
     seconds: float
+    exchange_places: list[tuple[int, float]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def best(self) -> int | None:
@@ -65,6 +99,69 @@ class RunView:
         """The result's JSON data, tags of `canonical` resolved; `None` where there is none."""
         return from_jsonable(self.finished.result) if self.finished and self.finished.result else None
 
+    @property
+    def compared_split(self) -> str:
+        """The split that candidates are compared on: dev, or train where there is no dev."""
+        return "dev" if self.header.instances.get("dev") else "train"
+
+    def candidate(self, number: int) -> CandidateView:
+        """The candidate of that id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if number not in self.candidates:
+            raise UsageError(f"run {self.header.run} has no candidate {number}; it has {_span(len(self.candidates), 0)}")
+        return self.candidates[number]
+
+    def exchange(self, number: int) -> dict[str, Any]:
+        """The exchange of that number, from 0.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not 0 <= number < len(self.exchanges):
+            there = f"it has {_span(len(self.exchanges), 0)}" if self.exchanges else "no model was asked"
+            raise UsageError(f"run {self.header.run} has no exchange {number}; {there}")
+        return self.exchanges[number]
+
+    def step(self, number: int) -> Step:
+        """The step of that number, from 1.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not 1 <= number <= len(self.steps):
+            there = f"it has {_span(len(self.steps), 1)}" if self.steps else "nothing was proposed"
+            raise UsageError(f"run {self.header.run} has no step {number}; {there}")
+        return self.steps[number - 1]
+
+    def values(self, number: int) -> dict[str, Any]:
+        """The values of a candidate by parameter name; empty for one that the record does not hold."""
+        found = self.candidates.get(number)
+        return dict(from_jsonable(found.added.values)) if found else {}
+
+    def changed(self, candidate: CandidateView) -> list[str]:
+        """Names of the parameters in which a candidate differs from its first parent; all, where it has none."""
+        own = self.values(candidate.added.candidate)
+        before = self.values(candidate.added.parents[0]) if candidate.added.parents else {}
+        return [name for name, value in own.items() if name not in before or before[name] != value]
+
+    def _repr_html_(self) -> str:
+        """A line that notebooks show; `agentopt inspect --html` makes the page."""
+        task, best = str(self.header.task.get("name", "")), "none" if self.best is None else f"candidate {self.best}"
+        said = f"{len(self.candidates)} candidates, best: {best}"
+        return f"<b>{escape(task)}</b> run {escape(self.header.run)}: {escape(said)}"
+
+
+def _span(count: int, first: int) -> str:
+    return f"{first} to {count - 1 + first}"
+
+
+def as_interval(data: dict[str, Any] | None) -> Interval | None:
+    """The interval in a result's JSON data."""
+    return Interval(**{name: data[name] for name in ("mean", "low", "high", "method", "count")}) if data else None
+
 
 def view(events: Iterable[StoredEvent]) -> RunView:
     """Reads the events of one run.
@@ -76,18 +173,41 @@ def view(events: Iterable[StoredEvent]) -> RunView:
     if not stored or not isinstance(stored[0].event, RunStarted):
         raise FormatError("a record starts with `run_started`; this one does not")
     run = RunView(stored[0].event, {}, [], [], None, stored[0].time, stored[-1].time - stored[0].time)
+    asked: list[int] = []  # exchanges of the proposal that comes
     for one in stored[1:]:
         match one.event:
             case CandidateAdded() as added:
                 run.candidates[added.candidate] = CandidateView(added)
+                if added.parents:
+                    _add_step(run, asked, added.candidate, added.parents)
             case Evaluated() as evaluated if evaluated.candidate in run.candidates:
-                run.candidates[evaluated.candidate].evaluations.append(evaluated)
+                candidate = run.candidates[evaluated.candidate]
+                candidate.evaluations.append(evaluated)
+                candidate.places.append((one.serial, one.time))
             case Exchanged() as exchanged:
+                if exchanged.exchange.get("role") == "optimizer":
+                    asked.append(len(run.exchanges))
                 run.exchanges.append(exchanged.exchange)
+                run.exchange_places.append((one.serial, one.time))
             case ProposalRefused() as refused:
                 run.refusals.append(refused)
+                _add_step(run, asked, None, refused.parents, refused.problem)
             case RunFinished() as finished:
                 run.finished = finished
             case Resumed():
                 run.finished = None
     return run
+
+
+def _add_step(run: RunView, asked: list[int], candidate: int | None, parents: list[int], problem: str = "") -> None:
+    """Enters a step with the exchanges since the one before; where there are none, it shares that one's."""
+    shared = run.steps[-1].exchanges if run.steps and not asked else ()
+    step = Step(
+        number=len(run.steps) + 1,
+        candidate=candidate,
+        parents=tuple(parents),
+        problem=problem,
+        exchanges=tuple(asked) or shared,
+    )
+    run.steps.append(step)
+    asked.clear()

@@ -1,0 +1,207 @@
+"""A run as JSON: what the page shows, whole or piece by piece.
+
+`run_document` holds all that is small; the bulk is in pieces that are read when somebody looks:
+`candidate/<id>` (feedback, output and graph of each evaluation, in the order of the document's list) and
+`exchanges/<n>` (requests and replies of `EXCHANGES_PER_PIECE` exchanges from number `n * EXCHANGES_PER_PIECE`).
+Ids: candidates by their id in the record, steps from 1, exchanges from 0, evaluations by candidate and position.
+A document of a run that goes on can be made again at any time; what it holds already stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from agentopt.canonical import from_jsonable
+from agentopt.events import Evaluated
+from agentopt.inspector.gain import gains, verdict
+from agentopt.inspector.spending import spending, spending_by_role, spending_text
+from agentopt.inspector.view import CandidateView, RunView, Step, as_interval, score_of
+from agentopt.selection.statistics import Interval
+
+DOCUMENT_VERSION = 1
+EXCHANGES_PER_PIECE = 50
+
+
+def run_document(run: RunView) -> dict[str, Any]:
+    """The run without its bulk. Numbers that JSON cannot hold are the strings `Infinity` and `-Infinity`."""
+    header, result = run.header, run.result or {}
+    by_candidate = {step.candidate: step.number for step in run.steps if step.candidate is not None}
+    test_gain = as_interval(result.get("test_gain"))
+    return {
+        "document": DOCUMENT_VERSION,
+        "run": header.run,
+        "task": str(header.task.get("name", "")),
+        "objective": str(header.task.get("objective", "")),
+        "family": str((header.task.get("reference") or {}).get("kind", "")),
+        "answered_by": header.answered_by,
+        "settings": header.settings,
+        "guarantees": header.guarantees,
+        "platform": header.platform,
+        "started_at": _number(run.started_at),
+        "seconds": _number(run.seconds),
+        "stopped": stopped(run),
+        "is_finished": run.finished is not None,
+        "instances": header.instances,
+        "compared_split": run.compared_split,
+        "parameters": [_parameter(p) for p in header.space],
+        "best": run.best,
+        "dev": {"start": _number(result.get("dev_start")), "best": _number(result.get("dev_best"))},
+        "test": {name: _interval(as_interval(result.get(f"test_{name}"))) for name in ("start", "best", "gain")},
+        "verdict": verdict(test_gain) if test_gain else "",
+        "rates": {str(name): _number(rate) for name, rate in (result.get("rates") or {}).items()},
+        "spent": {role: asdict(one) for role, one in spending_by_role(run).items()},
+        "candidates": [_candidate(run, c, by_candidate) for c in run.candidates.values()],
+        "steps": [_step(run, step) for step in run.steps],
+        "exchanges": [_exchange(run, number) for number in range(len(run.exchanges))],
+        "exchanges_per_piece": EXCHANGES_PER_PIECE,
+    }
+
+
+def pieces(run: RunView) -> Iterator[tuple[str, Any]]:
+    """Every piece of the run's bulk, with its name."""
+    for number in run.candidates:
+        yield f"candidate/{number}", candidate_piece(run, number)
+    for number in range(math.ceil(len(run.exchanges) / EXCHANGES_PER_PIECE)):
+        yield f"exchanges/{number}", exchanges_piece(run, number)
+
+
+def candidate_piece(run: RunView, number: int) -> list[dict[str, Any]]:
+    """What was said about each evaluation of a candidate, its output and its graph.
+
+    Raises:
+        UsageError: there is no such candidate.
+    """
+    return [
+        {
+            "feedback": str(e.feedback.get("text", "")),
+            "channels": {str(k): str(v) for k, v in (e.feedback.get("channels") or {}).items()},
+            "output": e.output,
+            "graph": e.graph,
+        }
+        for e in run.candidate(number).evaluations
+    ]
+
+
+def exchanges_piece(run: RunView, number: int) -> list[dict[str, Any]]:
+    """Requests and replies of one piece of the exchanges; empty behind the last one."""
+    first = number * EXCHANGES_PER_PIECE
+    return [
+        {
+            "messages": [[str(m.get("role", "")), _content(m)] for m in _messages(exchange)],
+            "reply": str((exchange.get("reply") or {}).get("text", "")),
+            "error": str(exchange.get("error", "")),
+        }
+        for exchange in run.exchanges[first : first + EXCHANGES_PER_PIECE]
+    ]
+
+
+def stopped(run: RunView) -> str:
+    """Why the run ended, or that it did not."""
+    if run.finished is None:
+        return "not finished: it is still going on, or was killed"
+    return run.finished.reason + (f" ({run.finished.error})" if run.finished.error else "")
+
+
+def _messages(exchange: dict[str, Any]) -> list[dict[str, Any]]:
+    return list((exchange.get("request") or {}).get("messages") or [])
+
+
+def _content(message: dict[str, Any]) -> str:
+    return str(message.get("content", ""))
+
+
+def _parameter(data: dict[str, Any]) -> dict[str, str]:
+    return {name: str(data.get(name, "")) for name in ("name", "kind", "doc")}
+
+
+def _candidate(run: RunView, candidate: CandidateView, by_candidate: dict[int | None, int]) -> dict[str, Any]:
+    added = candidate.added
+    return {
+        "candidate": added.candidate,
+        "parents": added.parents,
+        "origin": added.origin,
+        "step": by_candidate.get(added.candidate),
+        "values": {str(name): str(value) for name, value in run.values(added.candidate).items()},
+        "changed": run.changed(candidate) if added.parents else [],
+        "reasoning": str(added.notes.get("reasoning", "")),
+        "means": {split: _number(candidate.mean(split)) for split in ("train", "dev", "test")},
+        "evaluations": [_evaluation(e, *place) for e, place in zip(candidate.evaluations, candidate.places)],
+    }
+
+
+def _evaluation(evaluation: Evaluated, serial: int, time: float) -> dict[str, Any]:
+    objectives = evaluation.feedback.get("objectives") or {}
+    return {
+        "instance": evaluation.instance,
+        "split": evaluation.split,
+        "status": evaluation.status,
+        "score": _number(score_of(evaluation)),
+        "objectives": {str(name): _number(from_jsonable(value)) for name, value in objectives.items()},
+        "cost": {name: _number(amount) for name, amount in evaluation.cost.items()},
+        "serial": serial,
+        "time": _number(time),
+    }
+
+
+def _step(run: RunView, step: Step) -> dict[str, Any]:
+    child = run.candidates.get(step.candidate) if step.candidate is not None else None
+    compared = gains(run, step.parents[0], step.candidate) if step.candidate is not None and step.parents else []
+    total = spending(run.exchanges[number] for number in step.exchanges)
+    return {
+        "step": step.number,
+        "candidate": step.candidate,
+        "parents": step.parents,
+        "changed": run.changed(child) if child else [],
+        "problem": step.problem,
+        "exchanges": step.exchanges,
+        "spent": asdict(total),
+        "spent_text": spending_text(total),
+        "gains": [
+            {
+                "split": gain.split,
+                "before": _number(gain.before),
+                "after": _number(gain.after),
+                "difference": _interval(gain.difference),
+                "verdict": verdict(gain.difference),
+            }
+            for gain in compared
+        ],
+    }
+
+
+def _exchange(run: RunView, number: int) -> dict[str, Any]:
+    exchange, (serial, time) = run.exchanges[number], run.exchange_places[number]
+    one = asdict(spending([exchange]))
+    first = next((_content(m) for m in reversed(_messages(exchange))), "")
+    return {
+        "exchange": number,
+        "role": str(exchange.get("role", "")),
+        "model": str((exchange.get("reply") or {}).get("model", "")),
+        "where": {str(name): str(value) for name, value in (exchange.get("where") or {}).items()},
+        "failed": not exchange.get("reply"),
+        "prompt_tokens": one["prompt_tokens"],
+        "completion_tokens": one["completion_tokens"],
+        "cost_usd": one["cost_usd"],
+        "seconds": _number(one["seconds"]),
+        "serial": serial,
+        "time": _number(time),
+        "begins": " ".join(first[:300].split())[:120],
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
+        return None
+    return {name: _number(v) if isinstance(v, float) else v for name, v in asdict(interval).items()}
+
+
+def _number(value: Any) -> float | str | None:
+    """A number that JSON can hold, or its name; `None` for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
