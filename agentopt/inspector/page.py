@@ -20,7 +20,7 @@ from agentopt.errors import UsageError
 from agentopt.inspector.document import pieces, run_document
 from agentopt.inspector.view import RunView
 
-_SCRIPTS = (
+SCRIPTS = (
     "elements", "words", "source", "differences", "layered", "folds", "graph", "charts", "overview", "closeups", "router",
 )  # fmt: skip
 """Files of the page's script, in the order in which they are joined."""
@@ -42,16 +42,17 @@ def write_page(path: Path, runs: Sequence[RunView], *, title: str = "agentopt") 
         raise UsageError(f"cannot write the page `{path}`: {error}") from None
 
 
-def page_head(title: str, *, source: str = "") -> str:
+def page_head(title: str, *, source: str = "", scripts: Sequence[str] = ()) -> str:
     """The page up to its data.
 
     Args:
         source: address of a server that the page's script reads the data from, ending in a slash (see
             `browser/source.js`); empty where the data stand in the page.
+        scripts: files of the page's script; those of a run's page where not given.
     """
     connects = "; connect-src 'self'" if source else ""
     policy = (
-        f"default-src 'none'; script-src '{_digest(page_script())}'; style-src '{_digest(_page_style())}'"
+        f"default-src 'none'; script-src '{_digest(page_script(*scripts))}'; style-src '{_digest(_page_style())}'"
         f"{connects}; base-uri 'none'; form-action 'none'"
     )
     place = f' data-source="{escape(source)}"' if source else ""
@@ -63,16 +64,16 @@ def page_head(title: str, *, source: str = "") -> str:
     )
 
 
-def page_end() -> str:
-    """The page from its data on."""
-    return f"<script>{page_script()}</script></body></html>\n"
+def page_end(scripts: Sequence[str] = ()) -> str:
+    """The page from its data on; `scripts` as in `page_head`."""
+    return f"<script>{page_script(*scripts)}</script></body></html>\n"
 
 
 @cache
-def page_script() -> str:
+def page_script(*scripts: str) -> str:
     """The page's script, in a scope of its own."""
     folder = files("agentopt.inspector").joinpath("browser")
-    parts = (folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+    parts = (folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in scripts or SCRIPTS)
     return '"use strict";(() => {\n' + "\n".join(parts) + "})();"
 
 

@@ -87,6 +87,45 @@ class RunView:
     seconds: float
     exchange_places: list[tuple[int, float]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    _asked: list[int] = field(default_factory=list)  # exchanges of the proposal that comes
+
+    def take(self, one: StoredEvent) -> None:
+        """Enters the next event of the run."""
+        self.seconds = one.time - self.started_at
+        match one.event:
+            case CandidateAdded() as added:
+                self.candidates[added.candidate] = CandidateView(added)
+                if added.parents:
+                    self._add_step(added.candidate, added.parents)
+            case Evaluated() as evaluated if evaluated.candidate in self.candidates:
+                candidate = self.candidates[evaluated.candidate]
+                candidate.evaluations.append(evaluated)
+                candidate.places.append((one.serial, one.time))
+            case Exchanged() as exchanged:
+                if exchanged.exchange.get("role") == "optimizer":
+                    self._asked.append(len(self.exchanges))
+                self.exchanges.append(exchanged.exchange)
+                self.exchange_places.append((one.serial, one.time))
+            case ProposalRefused() as refused:
+                self.refusals.append(refused)
+                self._add_step(None, refused.parents, refused.problem)
+            case RunFinished() as finished:
+                self.finished = finished
+            case Resumed():
+                self.finished = None
+
+    def _add_step(self, candidate: int | None, parents: list[int], problem: str = "") -> None:
+        """Enters a step with the exchanges since the one before; where there are none, it shares that one's."""
+        shared = self.steps[-1].exchanges if self.steps and not self._asked else ()
+        step = Step(
+            number=len(self.steps) + 1,
+            candidate=candidate,
+            parents=tuple(parents),
+            problem=problem,
+            exchanges=tuple(self._asked) or shared,
+        )
+        self.steps.append(step)
+        self._asked.clear()
 
     @property
     def best(self) -> int | None:
@@ -111,7 +150,9 @@ class RunView:
             UsageError: there is none.
         """
         if number not in self.candidates:
-            raise UsageError(f"run {self.header.run} has no candidate {number}; it has {_span(len(self.candidates), 0)}")
+            raise UsageError(
+                f"run {self.header.run} has no candidate {number}; it has {_span(len(self.candidates), 0)}"
+            )
         return self.candidates[number]
 
     def exchange(self, number: int) -> dict[str, Any]:
@@ -169,45 +210,11 @@ def view(events: Iterable[StoredEvent]) -> RunView:
     Raises:
         FormatError: they do not start with a header.
     """
-    stored = list(events)
-    if not stored or not isinstance(stored[0].event, RunStarted):
+    stored = iter(events)
+    first = next(stored, None)
+    if first is None or not isinstance(first.event, RunStarted):
         raise FormatError("a record starts with `run_started`; this one does not")
-    run = RunView(stored[0].event, {}, [], [], None, stored[0].time, stored[-1].time - stored[0].time)
-    asked: list[int] = []  # exchanges of the proposal that comes
-    for one in stored[1:]:
-        match one.event:
-            case CandidateAdded() as added:
-                run.candidates[added.candidate] = CandidateView(added)
-                if added.parents:
-                    _add_step(run, asked, added.candidate, added.parents)
-            case Evaluated() as evaluated if evaluated.candidate in run.candidates:
-                candidate = run.candidates[evaluated.candidate]
-                candidate.evaluations.append(evaluated)
-                candidate.places.append((one.serial, one.time))
-            case Exchanged() as exchanged:
-                if exchanged.exchange.get("role") == "optimizer":
-                    asked.append(len(run.exchanges))
-                run.exchanges.append(exchanged.exchange)
-                run.exchange_places.append((one.serial, one.time))
-            case ProposalRefused() as refused:
-                run.refusals.append(refused)
-                _add_step(run, asked, None, refused.parents, refused.problem)
-            case RunFinished() as finished:
-                run.finished = finished
-            case Resumed():
-                run.finished = None
+    run = RunView(first.event, {}, [], [], None, first.time, 0.0)
+    for one in stored:
+        run.take(one)
     return run
-
-
-def _add_step(run: RunView, asked: list[int], candidate: int | None, parents: list[int], problem: str = "") -> None:
-    """Enters a step with the exchanges since the one before; where there are none, it shares that one's."""
-    shared = run.steps[-1].exchanges if run.steps and not asked else ()
-    step = Step(
-        number=len(run.steps) + 1,
-        candidate=candidate,
-        parents=tuple(parents),
-        problem=problem,
-        exchanges=tuple(asked) or shared,
-    )
-    run.steps.append(step)
-    asked.clear()

@@ -194,7 +194,7 @@ class Store:
                 raise UsageError(f"`{self.path}` holds no run `{run}`; see `agentopt list runs`")
             rows = self._connection.execute(query, (run, *wanted)).fetchall()
         for serial, written, body in rows:
-            yield StoredEvent(serial, written, _parsed(body, f"{self.path}, run {run}, event {serial}"))
+            yield StoredEvent(serial, written, parsed(body, f"{self.path}, run {run}, event {serial}"))
 
     def close(self) -> None:
         """Closes the file; everything appended is in it."""
@@ -210,7 +210,12 @@ class Store:
         self.close()
 
 
-def _parsed(body: str, where: str) -> Event:
+def parsed(body: str, where: str) -> Event:
+    """The event in a row's JSON.
+
+    Raises:
+        FormatError: it is none; the message starts with `where`.
+    """
     try:
         data: Any = json.loads(body)
         return read_event(data)
