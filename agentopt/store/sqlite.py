@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,13 @@ create view if not exists evaluations as
 create view if not exists exchanges as
     select run, serial, json_extract(body, '$.exchange.role') as role,
            json_extract(body, '$.exchange.reply.text') as reply from events where kind = 'exchanged';
+"""
+_OUTLINE = f"""
+select serial, time, case kind
+    when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
+    when 'exchanged' then json_remove(body, '$.exchange.request', '$.exchange.reply.text')
+    else body end
+from events where run = ? and kind in ({",".join("?" * len(KINDS))}) order by serial
 """
 
 
@@ -142,12 +149,40 @@ class Store:
         wanted = kinds or tuple(sorted(KINDS))
         marks = ",".join("?" * len(wanted))
         query = f"select serial, time, body from events where run = ? and kind in ({marks}) order by serial"
+        return self._read(run, query, wanted)
+
+    def outline(self, run: str) -> Iterator[StoredEvent]:
+        """The run's events in order, without their bulk, which `event` reads when it is wanted.
+
+        Left out are graphs, outputs and words of feedback of evaluations, and requests and replies of exchanges.
+
+        Raises:
+            UsageError: there is no such run.
+            FormatError: an event does not have the format it should have.
+        """
+        return self._read(run, _OUTLINE, tuple(sorted(KINDS)))
+
+    def _read(self, run: str, query: str, kinds: Sequence[str]) -> Iterator[StoredEvent]:
         with self._lock:
             if not self._connection.execute("select 1 from runs where run = ?", (run,)).fetchone():
                 raise UsageError(f"`{self.path}` holds no run `{run}`; see `agentopt list runs`")
-            rows = self._connection.execute(query, (run, *wanted)).fetchall()
+            rows = self._connection.execute(query, (run, *kinds)).fetchall()
         for serial, written, body in rows:
             yield StoredEvent(serial, written, _parsed(body, f"{self.path}, run {run}, event {serial}"))
+
+    def event(self, run: str, serial: int) -> StoredEvent:
+        """One event, whole.
+
+        Raises:
+            UsageError: there is no such event.
+            FormatError: it does not have the format it should have.
+        """
+        query = "select serial, time, body from events where run = ? and serial = ?"
+        with self._lock:
+            row = self._connection.execute(query, (run, serial)).fetchone()
+        if row is None:
+            raise UsageError(f"`{self.path}` holds no event {serial} of run `{run}`")
+        return StoredEvent(serial, row[1], _parsed(row[2], f"{self.path}, run {run}, event {serial}"))
 
     def close(self) -> None:
         """Closes the file; everything appended is in it."""
