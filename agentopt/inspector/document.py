@@ -28,7 +28,7 @@ EXCHANGES_PER_PIECE = 50
 def run_document(run: RunView) -> dict[str, Any]:
     """The run without its bulk. Numbers that JSON cannot hold are the strings `Infinity` and `-Infinity`."""
     header, result = run.header, run.result or {}
-    by_candidate = {step.candidate: step.number for step in run.steps if step.candidate is not None}
+    steps = _steps_of(run)
     test_gain = as_interval(result.get("test_gain"))
     return {
         "document": DOCUMENT_VERSION,
@@ -53,7 +53,7 @@ def run_document(run: RunView) -> dict[str, Any]:
         "verdict": verdict(test_gain) if test_gain else "",
         "rates": {str(name): _number(rate) for name, rate in (result.get("rates") or {}).items()},
         "spent": {role: asdict(one) for role, one in spending_by_role(run).items()},
-        "candidates": [_candidate(run, c, by_candidate) for c in run.candidates.values()],
+        "candidates": [_candidate(run, c, steps) for c in run.candidates.values()],
         "steps": [_step(run, step) for step in run.steps],
         "exchanges": [_exchange(run, number) for number in range(len(run.exchanges))],
         "exchanges_per_piece": EXCHANGES_PER_PIECE,
@@ -81,21 +81,73 @@ def candidate_piece(run: RunView, number: int) -> list[dict[str, Any]]:
             "output": e.output,
             "graph": e.graph,
         }
-        for e in run.candidate(number).evaluations
+        for e in (run.whole_evaluation(number, i) for i in range(len(run.candidate(number).evaluations)))
     ]
 
 
 def exchanges_piece(run: RunView, number: int) -> list[dict[str, Any]]:
     """Requests and replies of one piece of the exchanges; empty behind the last one."""
     first = number * EXCHANGES_PER_PIECE
+    last = min(first + EXCHANGES_PER_PIECE, len(run.exchanges))
     return [
         {
             "messages": [[str(m.get("role", "")), _content(m)] for m in _messages(exchange)],
             "reply": str((exchange.get("reply") or {}).get("text", "")),
             "error": str(exchange.get("error", "")),
         }
-        for exchange in run.exchanges[first : first + EXCHANGES_PER_PIECE]
+        for exchange in map(run.whole_exchange, range(first, last))
     ]
+
+
+def candidate_json(run: RunView, number: int) -> dict[str, Any]:
+    """A candidate with its evaluations, whole.
+
+    Raises:
+        UsageError: there is no such candidate.
+    """
+    data = _candidate(run, run.candidate(number), _steps_of(run))
+    evaluations = zip(data["evaluations"], candidate_piece(run, number))
+    return {**data, "evaluations": [small | whole for small, whole in evaluations]}
+
+
+def step_json(run: RunView, number: int) -> dict[str, Any]:
+    """A step with what its candidate's maker wrote, what it changed, and the exchanges.
+
+    Raises:
+        UsageError: there is no such step.
+    """
+    step = run.step(number)
+    child = run.candidates.get(step.candidate) if step.candidate is not None else None
+    return {
+        **_step(run, step),
+        "reasoning": str(child.added.notes.get("reasoning", "")) if child else "",
+        "changes": difference_json(run, step.parents[0], child.added.candidate)
+        if child and step.parents[0] in run.candidates
+        else {},
+        "exchanges": [exchange_json(run, one) for one in step.exchanges],
+    }
+
+
+def difference_json(run: RunView, first: int, second: int) -> dict[str, list[Any]]:
+    """Both values of each parameter in which two candidates differ.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
+    for number in (first, second):
+        run.candidate(number)
+    before, after = run.values(first), run.values(second)
+    names = dict.fromkeys((*before, *after))
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+
+
+def exchange_json(run: RunView, number: int) -> dict[str, Any]:
+    """An exchange as the record holds it, with its number.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return {"exchange": number, **run.whole_exchange(number)}
 
 
 def stopped(run: RunView) -> str:
@@ -103,6 +155,11 @@ def stopped(run: RunView) -> str:
     if run.finished is None:
         return "not finished: it is still going on, or was killed"
     return run.finished.reason + (f" ({run.finished.error})" if run.finished.error else "")
+
+
+def _steps_of(run: RunView) -> dict[int, int]:
+    """The number of the step that made each candidate."""
+    return {step.candidate: step.number for step in run.steps if step.candidate is not None}
 
 
 def _messages(exchange: dict[str, Any]) -> list[dict[str, Any]]:
@@ -117,13 +174,13 @@ def _parameter(data: dict[str, Any]) -> dict[str, str]:
     return {name: str(data.get(name, "")) for name in ("name", "kind", "doc")}
 
 
-def _candidate(run: RunView, candidate: CandidateView, by_candidate: dict[int | None, int]) -> dict[str, Any]:
+def _candidate(run: RunView, candidate: CandidateView, steps: dict[int, int]) -> dict[str, Any]:
     added = candidate.added
     return {
         "candidate": added.candidate,
         "parents": added.parents,
         "origin": added.origin,
-        "step": by_candidate.get(added.candidate),
+        "step": steps.get(added.candidate),
         "values": {str(name): str(value) for name, value in run.values(added.candidate).items()},
         "changed": run.changed(candidate) if added.parents else [],
         "reasoning": str(added.notes.get("reasoning", "")),

@@ -55,7 +55,7 @@ def verdict(difference: Interval | None) -> str:
     mean = "unknown" if math.isnan(difference.mean) else f"{difference.mean:.3f}"
     if not math.isfinite(difference.high - difference.low):
         count = difference.count
-        return f"gain {mean} on {count} instance{'s' if count != 1 else ''}: how much of it is noise is unknown"
+        return f"gain {mean}, {count} instance{'s' if count != 1 else ''}: noise unknown"
     shown = f"gain {mean} [{difference.low:.3f}, {difference.high:.3f}]"
     if difference.low > 0:
         return f"{shown}: beyond noise"

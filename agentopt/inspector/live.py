@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from agentopt.canonical import from_jsonable
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import RunFinished, RunStarted
-from agentopt.inspector.document import EXCHANGES_PER_PIECE, candidate_piece, exchanges_piece, run_document
+from agentopt.inspector.document import candidate_piece, exchanges_piece, run_document
 from agentopt.inspector.standing import Standing
 from agentopt.inspector.view import RunView, view
 from agentopt.review import decision_of
@@ -79,16 +80,17 @@ class LiveRecord:
         Raises:
             UsageError: there is no such run or piece.
         """
-        if name in {info.run for info in self._reader.runs()}:
-            with self._lock:
-                return run_document(self._followed(name))
-        if (named := _PIECE.fullmatch(name)) is None:
-            raise UsageError(f"there is no run `{name[:100]}`")
-        run, number = named["run"], int(named["number"])
-        if named["kind"] == "candidate":
-            return candidate_piece(view(self._reader.measurements(run, number)), number)
-        first = number * EXCHANGES_PER_PIECE
-        return exchanges_piece(view(self._reader.exchanges(run, first, EXCHANGES_PER_PIECE)), 0)
+        known = {info.run for info in self._reader.runs()}
+        piece = None if name in known else _PIECE.fullmatch(name)
+        run = name if piece is None else piece["run"]
+        if run not in known:
+            raise UsageError(f"there is no run `{run[:100]}`")
+        with self._lock:
+            followed = self._followed(run)
+            if piece is None:
+                return run_document(followed)
+            make = candidate_piece if piece["kind"] == "candidate" else exchanges_piece
+            return make(followed, int(piece["number"]))
 
     def stop(self, run: str) -> None:
         """Asks a run that goes on to end after what is under way.
@@ -140,9 +142,10 @@ class LiveRecord:
     def _followed(self, run: str) -> RunView:
         """The view of a run, with what was written since the last look; the last few are kept."""
         followed = self._views.pop(run, None)
-        news = self._reader.light(run, -1 if followed is None else followed.serial)
+        news = self._reader.outline(run, -1 if followed is None else followed.serial)
         if followed is None:
             followed = _Followed(view(news), news[-1].serial)
+            followed.made.read = partial(self._reader.event, run)
         else:
             for one in news:
                 followed.made.take(one)

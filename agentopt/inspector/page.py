@@ -21,7 +21,8 @@ from agentopt.inspector.document import pieces, run_document
 from agentopt.inspector.view import RunView
 
 SCRIPTS = (
-    "elements", "words", "source", "differences", "layered", "folds", "graph", "charts", "overview", "closeups", "router",
+    "elements", "words", "source", "differences", "layered", "folds", "graph",
+    "charts", "overview", "closeups", "router",
 )  # fmt: skip
 """Files of the page's script, in the order in which they are joined."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from agentopt.canonical import from_jsonable
@@ -12,6 +13,7 @@ from agentopt.errors import FormatError, UsageError
 from agentopt.events import CandidateAdded, Evaluated, Exchanged, ProposalRefused, Resumed, RunFinished, RunStarted
 from agentopt.selection.statistics import Interval
 from agentopt.store.sqlite import StoredEvent
+from agentopt.store.tracefile import names_file, open_record, read_trace, run_id
 
 
 @dataclass
@@ -76,6 +78,8 @@ class RunView:
         finished: `None` where the run is still going on, or was killed.
         started_at: seconds since 1970.
         seconds: from the first event to the last.
+        read: reads an event by its serial, where the view was made from an outline; `whole_evaluation` and
+            `whole_exchange` use it.
     """
 
     header: RunStarted
@@ -87,6 +91,7 @@ class RunView:
     seconds: float
     exchange_places: list[tuple[int, float]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    read: Callable[[int], StoredEvent] | None = field(default=None, repr=False)
     _asked: list[int] = field(default_factory=list)  # exchanges of the proposal that comes
 
     def take(self, one: StoredEvent) -> None:
@@ -166,6 +171,24 @@ class RunView:
             raise UsageError(f"run {self.header.run} has no exchange {number}; {there}")
         return self.exchanges[number]
 
+    def whole_evaluation(self, number: int, position: int) -> Evaluated:
+        """An evaluation of a candidate, by its position, with its output, words and graph."""
+        candidate = self.candidate(number)
+        if self.read is not None and isinstance(event := self.read(candidate.places[position][0]).event, Evaluated):
+            return event
+        return candidate.evaluations[position]
+
+    def whole_exchange(self, number: int) -> dict[str, Any]:
+        """The exchange of that number, from 0, with request and reply.
+
+        Raises:
+            UsageError: there is none.
+        """
+        exchange = self.exchange(number)
+        if self.read is not None and isinstance(event := self.read(self.exchange_places[number][0]).event, Exchanged):
+            return event.exchange
+        return exchange
+
     def step(self, number: int) -> Step:
         """The step of that number, from 1.
 
@@ -218,3 +241,24 @@ def view(events: Iterable[StoredEvent]) -> RunView:
     for one in stored:
         run.take(one)
     return run
+
+
+def view_of(reference: str, store_path: Path) -> RunView:
+    """A run, given as a trace file, an id, or `last`; what is large in a record is read when it is asked for.
+
+    Raises:
+        UsageError: there is no such file or run.
+        FormatError: it does not have the format it should have.
+    """
+    if names_file(reference):
+        return view(read_trace(Path(reference)))
+    with open_record(reference, store_path) as store:
+        run = run_id(reference, store)
+        shown = view(store.outline(run))
+
+    def read(serial: int) -> StoredEvent:
+        with open_record(run, store_path) as store:
+            return store.event(run, serial)
+
+    shown.read = read
+    return shown

@@ -10,13 +10,8 @@ from pathlib import Path
 
 from agentopt.errors import UsageError
 from agentopt.events import KINDS
-from agentopt.store.sqlite import STORE_VERSION, RunInfo, StoredEvent, parsed
+from agentopt.store.sqlite import OUTLINE, STORE_VERSION, RunInfo, StoredEvent, parsed
 
-_LIGHT = """
-    case kind
-        when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
-        else body
-    end"""
 _COUNTED = """
     case kind
         when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback')
@@ -29,11 +24,7 @@ _KNOWN = "kind in ({})".format(",".join(f"'{kind}'" for kind in sorted(KINDS)))
 
 @dataclass(frozen=True)
 class RecordReader:
-    """Reads the record in `path`, which need not be there yet.
-
-    Events come without what is bulky and not asked for: `light` ones lack graphs, outputs and the words of feedback;
-    `counted` ones have only what adds up: scores, statuses, costs and usage.
-    """
+    """Reads the record in `path`, which need not be there yet."""
 
     path: Path
 
@@ -54,12 +45,12 @@ class RecordReader:
             (serial,) = file.execute("select max(serial) from events where run = ?", (run,)).fetchone()
         return -1 if serial is None else int(serial)
 
-    def light(self, run: str, after: int = -1) -> list[StoredEvent]:
-        """The events after serial `after`, without what `measurements` has."""
-        return self._events(run, f"select serial, time, {_LIGHT} from events where run = ? and serial > ?", after)
+    def outline(self, run: str, after: int = -1) -> list[StoredEvent]:
+        """The events after serial `after`, as `Store.outline` gives them."""
+        return self._events(run, f"select serial, time, {OUTLINE} from events where run = ? and serial > ?", after)
 
     def counted(self, run: str, after: int = -1) -> list[StoredEvent]:
-        """The events after serial `after`, with what adds up and no more."""
+        """The events after serial `after`, with what adds up and no more: scores, statuses, costs and usage."""
         return self._events(run, f"select serial, time, {_COUNTED} from events where run = ? and serial > ?", after)
 
     def first_and_last(self, run: str) -> list[StoredEvent]:
@@ -67,17 +58,16 @@ class RecordReader:
         last = "(select max(serial) from events where run = ?)"
         return self._events(run, f"select serial, time, body from events where run = ? and serial in (0, {last})", run)
 
-    def measurements(self, run: str, candidate: int) -> list[StoredEvent]:
-        """The header, and a candidate with everything measured of it, whole."""
-        of_candidate = "kind in ('candidate_added', 'evaluated') and json_extract(body, '$.candidate') = ?"
-        query = f"select serial, time, body from events where run = ? and (serial = 0 or ({of_candidate}))"
-        return self._events(run, query, candidate)
+    def event(self, run: str, serial: int) -> StoredEvent:
+        """One event, whole.
 
-    def exchanges(self, run: str, first: int, count: int) -> list[StoredEvent]:
-        """The header, and `count` exchanges from number `first`, whole."""
-        some = "select serial from events where run = ? and kind = 'exchanged' order by serial limit ? offset ?"
-        query = f"select serial, time, body from events where run = ? and (serial = 0 or serial in ({some}))"
-        return self._events(run, query, run, count, first)
+        Raises:
+            UsageError: there is no such event.
+        """
+        found = self._events(run, "select serial, time, body from events where run = ? and serial = ?", serial)
+        if not found:
+            raise UsageError(f"`{self.path}` holds no event {serial} of run `{run}`")
+        return found[0]
 
     def _events(self, run: str, query: str, *arguments: object) -> list[StoredEvent]:
         if not self.path.is_file():

@@ -108,7 +108,7 @@ function round(number) {
 }
 
 function picture(words, content, width = WIDTH, height = HEIGHT) {
-  return draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words }, content);
+  return draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": words }, content);
 }
 
 /** Mean of each objective by candidate, on the split that candidates are compared on. */
@@ -155,14 +155,14 @@ function lineageChart(run) {
     const share = means[i] === null || !(most > least) ? 0.5 : (means[i] - least) / (most - least);
     const words = `candidate ${one.candidate}, ${one.origin}: ${run.compared_split} ${figure(one.means[run.compared_split])}`;
     const kind = one.candidate === run.best ? "kin is-best" : means[i] === null ? "kin unmeasured" : "kin";
-    const circle = draw("circle", { class: kind, cx: x(i), cy: y(i), r: 15, "fill-opacity": 0.15 + 0.75 * Math.max(0, share) }, draw("title", {}, words));
+    const circle = draw("circle", { class: kind, cx: x(i), cy: y(i), r: 15, "fill-opacity": 0.12 + 0.5 * Math.max(0, share) }, draw("title", {}, words));
     const label = draw("text", { class: "kin-number", x: x(i), y: y(i) + 4 }, String(one.candidate));
     return draw("a", { href: address([run.number, "candidate", one.candidate]), "aria-label": words }, circle, label);
   });
   const width = Math.max(...layout.x.map((_, i) => x(i))) + 30;
   const height = 44 + (layout.layers - 1) * 52;
   const chart = picture("lineage of the candidates", [draw("path", { class: "kin-line", d: lines.join("") }), dots], width, height);
-  chart.style.width = `${width}px`;
+  chart.style.width = chart.style.minWidth = `${width}px`;
   chart.classList.add("lineage");
   return make("div", { class: "scroll" }, chart);
 }

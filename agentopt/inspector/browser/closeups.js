@@ -19,6 +19,7 @@ function stepView(run, number) {
     neighbours,
     make("p", {}, parent ? ["from ", link([run.number, "candidate", parent.candidate], `candidate ${parent.candidate}`), " to "] : "", link([run.number, "candidate", child.candidate], `candidate ${child.candidate}`), child.candidate === run.best ? " ★ the best of the run" : "", `, by ${child.origin || "an unnamed proposer"}`),
     outcome,
+    child.candidate === run.best && run.verdict ? make("p", { class: `verdict ${verdictKind(run.verdict)}` }, `All steps from the start to here, on test: ${run.verdict}.`) : null,
     child.reasoning ? section("Why", make("blockquote", {}, child.reasoning)) : null,
     section("What it cost", facts([["asking for it", step.spent.calls ? paid(step.spent) : "no model was asked"], ["measuring it", measuringCost(child)]])),
     section("Before and after", gainsTable(step.gains), movedInstances(run, parent, child)),

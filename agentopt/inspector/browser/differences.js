@@ -24,6 +24,29 @@ function kinds(kind, texts) {
   return texts.map((text) => [kind, text]);
 }
 
+/** Changes that only a word or two keep apart, as one: what went, then what came. Whole texts are easier to read. */
+function merged(parts) {
+  const found = [];
+  let gone = "";
+  let come = "";
+  const settle = () => {
+    if (gone) found.push(["gone", gone]);
+    if (come) found.push(["come", come]);
+    gone = come = "";
+  };
+  parts.forEach(([kind, text], i) => {
+    const isBridge = kind === "same" && (gone || come) && i + 1 < parts.length && text.length < 30 && !text.includes("\n") && text.trim().split(/\s+/).length <= 2;
+    if (kind === "gone" || isBridge) gone += text;
+    if (kind === "come" || isBridge) come += text;
+    if (kind === "same" && !isBridge) {
+      settle();
+      found.push([kind, text]);
+    }
+  });
+  settle();
+  return found;
+}
+
 /** The longest common subsequence, and what is between. */
 function aligned(a, b) {
   const width = b.length + 1;
@@ -62,7 +85,8 @@ function joined(parts) {
 /** The difference as an element; long stretches that stay are cut to their ends, and open on demand. */
 function differenceView(before, after, byLines) {
   const tags = { gone: "del", come: "ins" };
-  const parts = difference(before, after, byLines).map(([kind, text]) =>
+  const found = difference(before, after, byLines);
+  const parts = (byLines ? found : merged(found)).map(([kind, text]) =>
     kind === "same" ? unchanged(text, byLines) : make(tags[kind], {}, text),
   );
   return make("pre", { class: byLines ? "lines" : "words", tabindex: "0" }, parts);

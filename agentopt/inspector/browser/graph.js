@@ -80,6 +80,7 @@ class GraphView {
     const folded = this.boxes.reduce((total, box) => total + (box.isFold ? box.nodes.length : 0), 0);
     this.note.textContent = `${this.summary()}${folded ? `; ${folded.toLocaleString("en")} folded (dashed; click to open)` : ""}`;
     this.everything.hidden = !folded && !this.showAll;
+    this.svg.style.height = `${Math.max(160, this.size.height + 30)}px`; // the style sheet says how much at most
     this.drawn = null;
     this.schedule();
   }

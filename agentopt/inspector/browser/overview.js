@@ -3,7 +3,8 @@
 const MOST_IN_GRID = 40;
 
 function overview(run) {
-  return [headline(run), runFacts(run), progressSection(run), stepsSection(run), objectivesSection(run), gridSection(run), lineageSection(run)];
+  const parts = [headline(run), runFacts(run), progressSection(run), stepsSection(run), repairSection(run)];
+  return [...parts, objectivesSection(run), gridSection(run), lineageSection(run)];
 }
 
 /** The outcome in one sentence, with the verdict about noise. */
@@ -11,12 +12,13 @@ function headline(run) {
   const { test, dev } = run;
   const split = run.compared_split;
   const hasTest = test.start !== null && test.best !== null;
-  const scores = hasTest ? ["on test ", make("b", {}, `${interval(test.start)} → ${interval(test.best)}`)] : [`on ${split} `, make("b", {}, `${figure(dev.start)} → ${figure(dev.best)}`)];
+  const scores = hasTest ? ["On test ", make("b", {}, `${interval(test.start)} → ${interval(test.best)}`)] : [`On ${split} `, make("b", {}, `${figure(dev.start)} → ${figure(dev.best)}`)];
   const known = run.best !== null && dev.start !== null;
-  const verdictWords = hasTest ? run.verdict : `no test split, so nothing says how much of the gain is noise or choice`;
+  const verdictWords = hasTest ? run.verdict : "no test split: how much of the gain is noise is unknown";
   return make(
     "div",
     { class: "headline" },
+    make("p", { class: "muted" }, shortened(firstLine(run.objective), 200)),
     known ? make("p", { class: "outcome" }, scores) : make("p", { class: "outcome" }, run.is_finished ? "No result." : "Not finished."),
     known ? make("p", { class: `verdict ${verdictKind(run.verdict)}` }, verdictWords) : "",
     run.best === null ? "" : make("p", {}, "Best: ", link([run.number, "candidate", run.best], `candidate ${run.best}`), run.best === 0 ? " (the start)" : "", `, of ${run.candidates.length}. Stopped: ${run.stopped}.`),
@@ -57,8 +59,8 @@ function progressSection(run) {
   const choose = (resource) => place.replaceChildren(progressChart(run, trials, resource));
   const select = make("select", { "aria-label": "against", change: () => choose(select.value) }, resources.map((name) => make("option", { value: name }, name)));
   choose(resources[0] ?? "evaluations");
-  const marks = make("p", { class: "muted" }, "● dev   ○ train (a minibatch)   ◆ test   line: best so far, whole ", run.compared_split);
-  return section("Progress", make("label", {}, "score against ", select), place, marks);
+  const marks = make("p", { class: "muted" }, `● dev · ○ train · ◆ test · line: best so far, on the whole of ${run.compared_split} · ringed: the best candidate`);
+  return section("Progress", make("label", {}, "score against ", select), make("div", { class: "scroll" }, place), marks);
 }
 
 function stepsSection(run) {
@@ -67,11 +69,42 @@ function stepsSection(run) {
     link([run.number, "step", step.step], `step ${step.step}`),
     step.candidate === null ? "refused" : link([run.number, "candidate", step.candidate], `${step.parents.join(", ")} → ${step.candidate}${step.candidate === run.best ? " ★" : ""}`),
     step.candidate === null ? shortened(firstLine(step.problem), 90) : step.changed.join(", "),
-    step.gains.length ? `${step.gains[0].split}: ${figure(step.gains[0].before)} → ${figure(step.gains[0].after)}` : "",
+    step.gains.length ? make("span", { class: "figures" }, `${step.gains[0].split}: ${figure(step.gains[0].before)} → ${figure(step.gains[0].after)}`) : "",
     step.gains.length ? make("span", { class: `verdict ${verdictKind(step.gains[0].verdict)}` }, step.gains[0].verdict) : "",
     step.spent.calls ? paid(step.spent) : "",
   ]);
   return section("Steps", longTable(["step", "candidate", "changes", "score", "gain", "asking took"], rows));
+}
+
+/** Of a run on optimization models: what each program's model came to on each data set, one repair after the other. */
+function repairSection(run) {
+  if (run.family !== "modeling") return null;
+  const most = 30;
+  const fill = async () => {
+    const rows = [];
+    for (const candidate of run.candidates.slice(0, most)) {
+      for (const [position, one] of candidate.evaluations.entries()) {
+        const bulk = await run.evaluationPiece(candidate.candidate, position);
+        rows.push([
+          link([run.number, "candidate", candidate.candidate], `candidate ${candidate.candidate}`),
+          link([run.number, "evaluation", candidate.candidate, position], one.instance),
+          make("span", { class: "figures" }, `${figure(one.score)} ${one.split}`),
+          make("span", { class: solvedKind(one, bulk.output) }, firstLine(bulk.output) || one.status),
+          bulk.feedback.includes(bulk.output) ? "" : firstLine(bulk.feedback),
+        ]);
+      }
+    }
+    return longTable(["program", "data", "score", "what the solver and the checks found", "feedback begins"], rows);
+  };
+  const program = run.parameters.find((one) => one.kind === "code")?.name;
+  const best = run.byId.get(run.best);
+  const formulation = best && program ? opening("formulation of the best candidate", () => block(best.values[program], "lines")) : null;
+  return section("Repair history", opening(`${count(Math.min(most, run.candidates.length), "program")}, in order`, fill, { open: true }), formulation);
+}
+
+function solvedKind(evaluation, output) {
+  if (evaluation.status !== "ok" || Number(evaluation.score) < 1) return "bad";
+  return /unproven/.test(output) ? "unsure" : "good";
 }
 
 /** A table whose rows beyond the first hundred are made when they are asked for. */

@@ -9,7 +9,9 @@ function figure(value) {
 }
 
 function interval(one) {
-  return one === null ? "–" : `${figure(one.mean)} [${figure(one.low)}, ${figure(one.high)}]`;
+  if (one === null) return "–";
+  const isKnown = Number.isFinite(Number(one.high) - Number(one.low));
+  return isKnown ? `${figure(one.mean)} [${figure(one.low)}, ${figure(one.high)}]` : `${figure(one.mean)} (no interval)`;
 }
 
 function count(number, word) {
@@ -22,6 +24,7 @@ function duration(seconds) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** Prompt and completion tokens; a server that does not report them gives none. */
 function tokens(one) {
   return one.prompt_tokens || one.completion_tokens ? `${one.prompt_tokens} + ${one.completion_tokens} tokens` : "";
 }
@@ -33,7 +36,7 @@ function dollars(amount) {
 /** What was paid, on one line; what was not reported is left out. */
 function paid(spent) {
   const failed = spent.failed ? `${spent.failed} without a reply` : "";
-  const parts = [count(spent.calls, "model call"), failed, tokens(spent), dollars(spent.cost_usd), duration(spent.seconds)];
+  const parts = [count(spent.calls, "model call"), failed, tokens(spent) || "tokens not reported", dollars(spent.cost_usd), duration(spent.seconds)];
   return parts.filter(Boolean).join(", ");
 }
 
