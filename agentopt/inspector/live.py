@@ -66,11 +66,14 @@ class LiveRecord:
     def states(self, run: str | None = None) -> dict[str, Any]:
         """How all runs stand, or one of them, with the questions that they have."""
         questions = [q for q in self._control.questions() if run in (None, q.run)]
+        tasks = {info.run: info.task for info in self._reader.runs()}
         listed = [info for info in self._reader.runs() if run in (None, info.run)]
         return {
             "runs": [self._standing(info, [q for q in questions if q.run == info.run]) for info in listed],
             "questions": [
-                {"number": q.number, "run": q.run, "time": q.time, **q.question} for q in questions if not q.is_answered
+                {**q.question, "number": q.number, "run": q.run, "task": tasks.get(q.run, ""), "time": q.time}
+                for q in questions
+                if not q.is_answered
             ],
         }
 

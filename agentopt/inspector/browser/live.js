@@ -48,7 +48,9 @@ function stateOf(one) {
 }
 
 function spentOf(one) {
-  return Object.entries(one.spent).map(([name, amount]) => `${figure(amount)} ${name.replace("_", " ")}`).join(", ");
+  const { seconds, usd, tokens: read, ...counted } = one.spent;
+  const counts = Object.entries(counted).map(([name, amount]) => count(amount, name.replace("_", " ").replace(/s$/, "")));
+  return [...counts, read ? count(read, "token") : "", dollars(usd ?? 0), duration(seconds ?? null)].filter(Boolean).join(", ");
 }
 
 /** Looks again and again, less often in a page that nobody sees. */
