@@ -179,7 +179,7 @@ def _candidate(run: RunView, candidate: CandidateView, steps: dict[int, int]) ->
     return {
         "candidate": added.candidate,
         "parents": added.parents,
-        "origin": added.origin,
+        "origin": added.origin + (f", edited by {editor}" if (editor := added.notes.get("edited_by")) else ""),
         "step": steps.get(added.candidate),
         "values": {str(name): str(value) for name, value in run.values(added.candidate).items()},
         "changed": run.changed(candidate) if added.parents else [],

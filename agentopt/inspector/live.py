@@ -71,7 +71,13 @@ class LiveRecord:
         return {
             "runs": [self._standing(info, [q for q in questions if q.run == info.run]) for info in listed],
             "questions": [
-                {**q.question, "number": q.number, "run": q.run, "task": tasks.get(q.run, ""), "time": q.time}
+                {
+                    **q.question,
+                    "number": q.number,
+                    "run": q.run,
+                    "task": tasks.get(q.run, ""),
+                    "is_awaited": is_locked(self.path, q.run),
+                }
                 for q in questions
                 if not q.is_answered
             ],

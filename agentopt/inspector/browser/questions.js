@@ -22,7 +22,7 @@ function questionQueue() {
 }
 
 function keyOf(question) {
-  return `${question.number} ${question.problem}`;
+  return `${question.number} ${question.is_awaited} ${question.problem}`;
 }
 
 /** What is asked, with buttons. Once answered it only waits for the run, which may ask again. */
@@ -33,7 +33,8 @@ function form(question, title, content, buttons) {
     element.inert = problem.textContent === "";
   };
   const row = buttons.map(([words, kind, decide]) => make("button", { class: kind, click: () => decide(answer, problem) }, words));
-  const element = make("section", { class: "question", "aria-label": title }, make("h2", {}, title), problem, content, make("div", { class: "choices" }, row));
+  const kept = question.is_awaited ? null : make("p", { class: "muted" }, "The run is not going on; the answer is kept for when it is resumed.");
+  const element = make("section", { class: "question", "aria-label": title }, make("h2", {}, title), problem, kept, content, make("div", { class: "choices" }, row));
   return element;
 }
 
