@@ -222,8 +222,7 @@ def test_a_port_that_is_taken_is_a_clear_mistake(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_server_quietly(tmp_path: Path) -> None:
     with started("ui", tmp_path, "--port", 0) as server:
         assert server.stdout is not None
-        server.stdout.readline()
-        time.sleep(0.5)  # until it serves
+        assert Client(server.stdout.readline()).ask("/states")["runs"] == []
         server.send_signal(signal.SIGINT)
         _, said = server.communicate(timeout=20)
     assert "Traceback" not in said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="the tests marked `browser` need the extra `browser`")
 
+from agentopt.store.control import Control
 from tests.inspector.browser import CHROMIUM, Browser, browser
 
 pytestmark = [
@@ -111,7 +111,6 @@ def test_a_reviewed_run_is_decided_stopped_and_resumed_in_the_browser(tmp_path: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_run_that_goes_on_shows_by_itself(tmp_path: Path, scheme: str) -> None:
-    assert shutil.which("chromium")
     with served(tmp_path) as address, browser(width=420, scheme="dark" if scheme == "dark" else "light") as opened:
         page = opened.page
         page.goto(address)
@@ -123,3 +122,25 @@ def test_a_run_that_goes_on_shows_by_itself(tmp_path: Path, scheme: str) -> None
         page.wait_for_selector("main[data-view=overview] > *")
         shot(opened, f"small-{scheme}")
         assert opened.problems == []
+
+
+def test_items_are_ranked_by_hand_and_are_only_text(tmp_path: Path) -> None:
+    control = Control(tmp_path / "agentopt.sqlite")
+    control.put(
+        "r", "d", {"kind": "ranking", "items": ["first", "<img src=x onerror=alert(1)>", "third"], "problem": ""}
+    )
+    with served(tmp_path) as address, browser() as opened:
+        page = opened.page
+        page.goto(address)
+        page.get_by_text("Best first").wait_for()
+        assert "The run is not going on" in opened.text(".question")
+        page.get_by_role("button", name="better").nth(2).click()
+        page.get_by_role("button", name="better").nth(1).focus()
+        page.keyboard.press("Enter")
+        shot(opened, "ranking")
+        page.get_by_role("button", name="this is my order").click()
+        page.locator(".question").wait_for(state="detached")
+        assert opened.problems == []
+    answer = control.take_answer("r", "d")
+    assert answer is not None
+    assert (answer["verdict"], answer["order"], answer["by"]) == ("ranked", [2, 0, 1], "Ada")
