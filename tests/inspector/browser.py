@@ -30,7 +30,7 @@ class Browser:
     def open(self, path: Path, fragment: str = "") -> None:
         """Opens a page from disk and waits until a view shows."""
         self.page.goto(f"file://{path}{fragment}")
-        self.page.wait_for_selector("main[data-view] > *")
+        self.page.wait_for_selector(f'main[data-at="{fragment}"]')
 
     def text(self, selector: str = "main") -> str:
         """What a reader sees there."""
