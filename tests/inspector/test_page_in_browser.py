@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,13 @@ from agentopt.inspector.view import RunView, view
 from agentopt.shelf import shelf
 from agentopt.store.sqlite import StoredEvent
 from agentopt.store.tracefile import read_trace
+from tests.inspector.browser import Browser, browser
 from tests.inspector.test_hostile_records import HOSTILES, SHAPES, record, run_of
 
-pytest.importorskip("playwright", reason="the tests marked `browser` need the extra `browser`")
-
-from tests.inspector.browser import Browser, browser  # noqa: E402  its import needs Playwright
-
 pytestmark = pytest.mark.browser
+MADE_OF_TEXT = """() => document.querySelectorAll(
+    'main img, main script, main iframe, main style, main [onerror], main [onmouseover]').length"""
+"""How many elements there are that the page itself never makes."""
 TICKETS = "prompt-ticket_triage.jsonl"
 
 
@@ -48,12 +49,14 @@ def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def node(name: str, *parents: str, kind: str = "operation", value: str = "", inside: tuple[str, ...] = ()) -> dict:
+def node(
+    name: str, *parents: str, kind: str = "operation", value: str = "", inside: tuple[str, ...] = ()
+) -> dict[str, Any]:
     text = "" if kind in ("parameter", "input") else f"{name.rstrip('0123456789')}({', '.join(parents)})"
     return {"name": name, "kind": kind, "text": text, "value": value, "parents": list(parents), "inside": list(inside)}
 
 
-def run_with(graph: dict, text: str = "Too short.") -> RunView:
+def run_with(graph: dict[str, Any], text: str = "Too short.") -> RunView:
     """A run of one evaluation."""
     start = RunStarted(
         run="r", task={"name": "t"}, settings={}, llm={}, answered_by="nobody", space=[], instances={"train": ["one"]}
@@ -84,7 +87,7 @@ SMALL = {
 }
 
 
-def show_graph(opened: Browser, folder: Path, graph: dict, text: str = "Too short.") -> None:
+def show_graph(opened: Browser, folder: Path, graph: dict[str, Any], text: str = "Too short.") -> None:
     write_page(folder / "graph.html", [run_with(graph, text)])
     opened.open(folder / "graph.html", "#/0/evaluation/0/0")
     opened.page.wait_for_selector(".graph g[data-box]")
@@ -128,7 +131,8 @@ def test_a_diff_of_two_candidates_shows_words_that_went_and_came(opened: Browser
     opened.open(tickets, "#/0/compare/0/1")
     assert opened.page.locator("pre.words del").count() > 0
     old = opened.page.evaluate(
-        "() => [...document.querySelector('pre.words').childNodes].filter(n => n.tagName !== 'INS').map(n => n.textContent).join('')"
+        """() => [...document.querySelector('pre.words').childNodes]
+            .filter((node) => node.tagName !== 'INS').map((node) => node.textContent).join('')"""
     )
     assert old == "Answer with the name of the queue this ticket belongs in, in lower case and nothing else."
     opened.page.select_option("select[aria-label=to]", "2")
@@ -270,9 +274,7 @@ def test_nothing_of_a_hostile_record_runs(opened: Browser, value: str, tmp_path:
         "exchange/0",
     ):
         opened.open(tmp_path / "page.html", f"#/0/{name}")
-        made = opened.page.evaluate(
-            "() => document.querySelectorAll('main img, main script, main iframe, main style, main [onerror], main [onmouseover]').length"
-        )
+        made = opened.page.evaluate(MADE_OF_TEXT)
         assert made == 0
 
 
