@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 
 import agentopt as ao
@@ -138,8 +139,10 @@ def test_unknown_fields_of_a_newer_candidate_are_ignored() -> None:
 def measured_run(folder: Path) -> Result:
     """A small real run with a record: a parameter that should be near 3."""
     width = ao.Parameter(1.0, name="width", bounds=(0, 6))
-    search = {"proposer": "perturb", "budget": ao.Budget(evaluations=12)}
-    return ao.optimize(lambda: -abs(width - 3), feedback=float, parameters=[width], out=folder, **search)
+    budget = ao.Budget(evaluations=12)
+    return ao.optimize(
+        lambda: -abs(width - 3), feedback=float, parameters=[width], out=folder, proposer="perturb", budget=budget
+    )
 
 
 def test_the_picture_in_a_notebook_is_drawn_from_the_record(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_the_plot_s_line_ends_at_the_best_score(tmp_path: Path) -> None:
     matplotlib.use("agg")
     result = measured_run(tmp_path)
     axes = result.plot()
-    assert axes.lines[0].get_ydata()[-1] == result.dev_best
+    assert np.asarray(axes.lines[0].get_ydata())[-1] == result.dev_best
     assert axes.get_xlabel() == "evaluations"
 
 
