@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from agentopt.canonical import from_jsonable
+from agentopt.curve import curve_of, curve_svg
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import CandidateAdded, Evaluated, Exchanged, ProposalRefused, Resumed, RunFinished, RunStarted
 from agentopt.selection.statistics import Interval
@@ -211,11 +211,20 @@ class RunView:
         before = self.values(candidate.added.parents[0]) if candidate.added.parents else {}
         return [name for name, value in own.items() if name not in before or before[name] != value]
 
-    def _repr_html_(self) -> str:
-        """A line that notebooks show; `agentopt inspect --html` makes the page."""
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """How notebooks show it: a line of text, and a picture of the search."""
         task, best = str(self.header.task.get("name", "")), "none" if self.best is None else f"candidate {self.best}"
-        said = f"{len(self.candidates)} candidates, best: {best}"
-        return f"<b>{escape(task)}</b> run {escape(self.header.run)}: {escape(said)}"
+        said = f"{task}, run {self.header.run}: {len(self.candidates)} candidates, best: {best}"
+        return {"text/plain": said, "image/svg+xml": curve_svg(curve_of(self._measured()), said)}
+
+    def _measured(self) -> list[StoredEvent]:
+        """The header and the evaluations, in the order of the record."""
+        found = [
+            StoredEvent(serial, time, evaluation)
+            for candidate in self.candidates.values()
+            for evaluation, (serial, time) in zip(candidate.evaluations, candidate.places)
+        ]
+        return [StoredEvent(0, self.started_at, self.header), *sorted(found, key=lambda stored: stored.serial)]
 
 
 def _span(count: int, first: int) -> str:

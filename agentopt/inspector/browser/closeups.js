@@ -160,9 +160,7 @@ function graphSection(graph, feedback) {
   const about = make("div", { class: "node-about" }, make("p", { class: "muted" }, "Choose a node to see its value and where it comes from. Arrows walk, enter opens, + − 0 zoom."));
   const readable = { ...graph, nodes: graph.nodes.map(readNode) };
   const view = new GraphView(readable, feedback, (node) => about.replaceChildren(...nodeAbout(view, node, feedback)));
-  const escapes = (graph.escapes ?? []).map((one) => `${one.name} by ${one.how} at ${one.where}`);
-  const warning = escapes.length ? make("p", { class: "bad" }, "Values left the graph here, so what follows depends on them unseen: ", escapes.join("; ")) : null;
-  return section("Graph", warning, view.element, about);
+  return section("Graph", view.element, about);
 }
 
 /** A node with every field there and of its kind; a record may lack or distort them. */

@@ -40,7 +40,7 @@ function opening(title, fill, { open = false } = {}) {
   const open_ = () => {
     if (!details.open || isFilled) return;
     isFilled = true;
-    Promise.resolve(fill()).then((content) => body.append(...[content].flat()));
+    Promise.resolve(fill()).then((content) => body.append(...[content].flat(Infinity).filter(Boolean)));
   };
   const details = make("details", { open, toggle: open_ }, make("summary", {}, title), body);
   open_();

@@ -128,7 +128,7 @@ class GraphView {
     if (!clientWidth) return;
     if (!this.isFitted) {
       this.isFitted = true;
-      this.fit();
+      this.begin();
     }
     this.layer.setAttribute("transform", `translate(${round(this.at.x)} ${round(this.at.y)}) scale(${this.scale.toFixed(4)})`);
     const sight = { left: -this.at.x / this.scale, top: -this.at.y / this.scale, width: clientWidth / this.scale, height: clientHeight / this.scale };
@@ -299,7 +299,7 @@ class GraphView {
 
   reveal(box) {
     const { clientWidth, clientHeight } = this.svg;
-    this.scale = Math.max(this.scale, WORDS_FROM + 0.2);
+    if (this.scale < WORDS_FROM) this.zoom((WORDS_FROM + 0.2) / this.scale);
     const x = this.at.x + box.x * this.scale;
     const y = this.at.y + (box.y + box.height / 2) * this.scale;
     if (x < 60 || x > clientWidth - 60) this.at.x = clientWidth / 2 - box.x * this.scale;
@@ -312,6 +312,13 @@ class GraphView {
     this.at = { x: x - ((x - this.at.x) * scale) / this.scale, y: y - ((y - this.at.y) * scale) / this.scale };
     this.scale = scale;
     this.schedule();
+  }
+
+  /** The whole graph, or, where it would be too small to read, its output. */
+  begin() {
+    this.fit();
+    const output = this.placeOf.get(this.graph.output);
+    if (this.scale < WORDS_FROM && output) this.reveal(output);
   }
 
   fit() {

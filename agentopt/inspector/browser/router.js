@@ -47,14 +47,17 @@ async function opened(number) {
 }
 
 async function show({ isSame = false } = {}) {
+  const at = location.hash;
   const { number, view, ids } = asked();
   if (!page.runs.length) return page.main.replaceChildren(make("p", {}, "There are no runs."));
   const run = await opened(number);
   const scroll = window.scrollY;
   page.head.replaceChildren(...heading(run, view));
   const content = await viewOf(run, view, ids);
-  page.main.replaceChildren(...content.filter(Boolean));
+  if (location.hash !== at) return undefined; // somebody went on while a piece was read
+  page.main.replaceChildren(...content.flat(Infinity).filter(Boolean));
   page.main.dataset.view = view;
+  page.main.dataset.at = at;
   window.scrollTo(0, isSame ? scroll : 0);
   return undefined;
 }
