@@ -100,6 +100,7 @@ class Archive:
         self.refusals: list[Refusal] = []
         self._evaluations: dict[int, dict[str, Evaluation]] = {}
         self._by_values: dict[str, int] = {}
+        self._children: dict[int, list[int]] = {}
 
     def candidate(
         self,
@@ -122,6 +123,8 @@ class Archive:
         key = digest(candidate.values)
         if key not in self._by_values:
             self._by_values[key] = len(self.candidates)
+            for parent in dict.fromkeys(candidate.parents):
+                self._children.setdefault(parent, []).append(len(self.candidates))
             self.candidates.append(
                 Candidate(
                     id=len(self.candidates),
@@ -163,7 +166,7 @@ class Archive:
 
     def children(self, candidate: int) -> list[Candidate]:
         """The candidates made from this one."""
-        return [c for c in self.candidates if candidate in c.parents]
+        return [self.candidates[child] for child in self._children.get(candidate, ())]
 
     def evidence(self, candidate: int, instances: Iterable[str]) -> list[Evidence]:
         """What the optimizer may learn from: evidence of these instances, in order. Only train instances have any."""

@@ -89,7 +89,8 @@ def task_of_record(reference: Mapping[str, Any]) -> Task:
         case {"kind": str(kind), "pack": str(name)}:
             return load_task(str(reference.get("folder") or f"{kind}/{name}"))
         case {"kind": "modeling", "instances": str(file), **settings}:
-            return _called(pipeline_task, Path(file), settings)
+            # a record that names no library was made when programs were asked for with highspy
+            return _called(pipeline_task, Path(file), {"library": "highspy", **settings})
         case {"kind": "prompt", "examples": str(file), **settings}:
             return _called(examples_task, Path(file), settings)
     raise UsageError(

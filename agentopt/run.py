@@ -351,6 +351,7 @@ class Run:
             llm=self._llm,
             target=self.task.target,
             ask_ranking=self._reviewing.ranked if self._reviewing else None,
+            seed=self.settings.seed,
         )
 
     def _recorded(self, role: ExchangeRole, *, held: bool = False) -> RecordedLLM | None:

@@ -13,8 +13,10 @@ PUBLIC = {
     "agentopt": "Budget Candidate Decision Evaluation Feedback Instance LLM Module Node OptoPrime Parameter Question "
     "Result Task Trace Trial ask backward bind bundle compile contains detach export_source length load load_state_dict "
     "load_task module node optimize optimize_anything parameters_of resume save state_dict stop_tracing trace",
-    "agentopt.modeling": "Check Column Explanation Indicator Linearization Model Objective Row Solution "
-    "SpecialOrderedSet Verification explain linearized read_model solve verify write_model",
+    "agentopt.modeling": "Alternative Check Column Equivalence Evidence Explanation Indicator Linearization Model "
+    "ModelVerdict Objective Report Row Solution SpecialOrderedSet Verification Witness audit "
+    "check_relations check_role equiv explain linearized read_model solve unused_data verify "
+    "write_model",
     "agentopt.testing": "Fault FaultKind LoopbackServer RandomFaults ReceivedRequest",
 }
 

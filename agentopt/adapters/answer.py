@@ -10,13 +10,18 @@ from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.modeling import Model, Solution, Verification, verify
+from agentopt.modeling.capture.libraries import libraries_of
 from agentopt.modeling.evidence.finding import Finding
 from agentopt.modeling.examine import examine
 from agentopt.modeling.solvers.base import SecondSolver
 from agentopt.sandbox.base import Limits, Outcome, Sandbox
 
 HARNESS = "agentopt.modeling.capture.harness:capture"
-LIMITS = Limits(wall_s=20.0, memory_mb=4096)
+MEMORY_MB = 4096
+PROGRAM_S = 20.0
+IMPORT_S = 30.0
+"""More seconds for programs that import one of `SLOW_TO_IMPORT`: scipy and Pyomo take 3 s from a cold disk."""
+SLOW_TO_IMPORT = frozenset({"scipy", "pyomo", "ortools", "cvxpy", "linopy"})
 RELATIVE_TOLERANCE = 1e-6
 
 
@@ -102,9 +107,10 @@ def answer_of(program: str, data: Any, sandbox: Sandbox, *, second_solver: Secon
         second_solver: asked where optimality could not be proved. Runs do without one, so that their scores and words
             do not depend on what else is installed.
     """
-    outcome = sandbox.call(program, HARNESS, [data], limits=LIMITS)
+    limits = limits_of(program)
+    outcome = sandbox.call(program, HARNESS, [data], limits=limits)
     if outcome.status != "ok":
-        return Answer(status="no_program", text=_stopped(outcome))
+        return Answer(status="no_program", text=_stopped(outcome, limits))
     captured = outcome.value
     if captured["error"] is not None:
         return Answer(status="no_program", text=_failed(program, captured["error"]))
@@ -142,11 +148,17 @@ def _examined(model: Model, notes: list[str], sandbox: Sandbox, second_solver: S
     )
 
 
-def _stopped(outcome: Outcome) -> str:
+def limits_of(program: str) -> Limits:
+    """What running `program` may use: more time where it imports a library that is slow to load."""
+    wall_s = PROGRAM_S + (IMPORT_S if libraries_of(program) & SLOW_TO_IMPORT else 0.0)
+    return Limits(wall_s=wall_s, memory_mb=MEMORY_MB)
+
+
+def _stopped(outcome: Outcome, limits: Limits) -> str:
     reasons = {
-        "timeout": f"The program was stopped after {LIMITS.wall_s:g} s.",
-        "memory": f"The program needed more than {LIMITS.memory_mb} MiB of memory.",
-        "output": f"The program printed more than {LIMITS.output_kb} KiB, or returned too much.",
+        "timeout": f"The program was stopped after {limits.wall_s:g} s.",
+        "memory": f"The program needed more than {limits.memory_mb} MiB of memory.",
+        "output": f"The program printed more than {limits.output_kb} KiB, or returned too much.",
     }
     said = reasons.get(outcome.status, "The program ended abnormally.")
     return f"{said} {outcome.error}".strip()

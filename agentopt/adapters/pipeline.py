@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agentopt.adapters.answer import Answer
 from agentopt.adapters.benchmarks import read_problems
@@ -18,9 +18,8 @@ from agentopt.adapters.consensus import SameModel, same_optimum
 from agentopt.adapters.effort import Effort, LevelName, PipelineName, effort_of
 from agentopt.adapters.grading import grade
 from agentopt.adapters.labels import with_labels
-from agentopt.adapters.modeling import PRELOAD
 from agentopt.adapters.repairs import is_kept, wants_repair
-from agentopt.adapters.routes import ROUTES, RouteName
+from agentopt.adapters.routes import ROUTES, LibraryName, RouteName
 from agentopt.adapters.steps import (
     Hints,
     choose,
@@ -47,6 +46,9 @@ from agentopt.prompts import load_prompt
 from agentopt.space import Space
 from agentopt.task import Task
 
+PRELOAD = ("numpy", "agentopt.modeling.capture.gurobi.dialect")
+"""Not highspy: a program may import OR-Tools, and one process cannot hold both."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -54,6 +56,7 @@ class Plan:
 
     Args:
         route: how a model is written down.
+        library: what the programs of the route `code` are asked to be written with.
         level: how much is spent on a problem; see `effort.LEVELS`.
         pipeline, samples: in place of the level's own; see `effort.effort_of`.
         attempts: drafts per sample, the first one included.
@@ -65,6 +68,7 @@ class Plan:
     """
 
     route: RouteName = "code"
+    library: LibraryName = "gurobipy"
     level: LevelName = "fast"
     pipeline: PipelineName | None = None
     samples: int | None = None
@@ -75,6 +79,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.route not in ROUTES:
             raise UsageError(f"there is no route `{self.route}`; there are {', '.join(ROUTES)}")
+        if self.library not in get_args(LibraryName):
+            raise UsageError(f"programs are asked for in {', '.join(get_args(LibraryName))}, not in `{self.library}`")
         if self.attempts < 1:
             raise UsageError(f"`attempts` is {self.attempts}; expected 1 or more")
         self.effort  # noqa: B018  raises for a level or pipeline that is none
@@ -149,6 +155,7 @@ def pipeline_task(
             "attempts": plan.attempts,
             "split": split,
             **{key: value for key, value in named.items() if value is not None},
+            **({"library": plan.library} if plan.route == "code" else {}),
             **plan.to_json(),
         },
         runs_code=True,
@@ -174,7 +181,8 @@ def _parameters(plan: Plan) -> dict[str, Parameter]:
     """The instructions that the plan's steps read."""
     effort = plan.effort
     route = ROUTES[plan.route]
-    texts = {"instruction": (route.instruction(), f"says how to write the {route.draft}, before each problem")}
+    instruction = route.instruction(plan.library)
+    texts = {"instruction": (instruction, f"says how to write the {route.draft}, before each problem")}
     if "staged" in effort.styles:
         staged = load_prompt("modeling_staged")
         texts["understanding"] = (staged.fill("understanding"), "says how to read a problem, before it is modeled")

@@ -33,6 +33,9 @@ from agentopt.prompts import load_prompt
 from agentopt.sandbox.base import Sandbox
 
 RouteName = Literal["code", "declarative"]
+LibraryName = Literal["gurobipy", "highspy"]
+"""What programs are asked to be written with; all of `capture.libraries.DIALECTS` are accepted."""
+
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -42,7 +45,7 @@ class Route:
 
     Args:
         draft: what a draft is called.
-        instruction: the text to begin with that says how; a parameter of the pipeline.
+        instruction: the text to begin with that says how, by library; a parameter of the pipeline.
         write: `write(instruction, question, notes, llm)` gives a first draft.
         repair: `repair(instruction, question, draft, problem, llm)` gives another one, or the same again.
         answer: solves and verifies what a draft says.
@@ -50,7 +53,7 @@ class Route:
     """
 
     draft: str
-    instruction: Callable[[], str]
+    instruction: Callable[[LibraryName], str]
     write: Callable[[str, str, str, LLM], str]
     repair: Callable[[str, str, str, str, LLM], str]
     answer: Callable[[str, Sandbox], Answer]
@@ -61,6 +64,12 @@ def program_in(reply: str) -> str:
     """The program in a reply: its last fenced block, or all of it where there is none."""
     blocks = _FENCE.findall(reply)
     return str(blocks[-1]) if blocks else reply
+
+
+def _instruction(library: LibraryName) -> str:
+    if library == "gurobipy":
+        return load_prompt("modeling_gurobipy").fill()
+    return load_prompt("modeling_pipeline").fill("instruction")
 
 
 def _write_program(instruction: str, question: str, notes: str, llm: LLM) -> str:
@@ -153,7 +162,7 @@ def _numbers_of(document: Document) -> list[float]:
 ROUTES: Mapping[RouteName, Route] = {
     "code": Route(
         draft="program",
-        instruction=lambda: load_prompt("modeling_pipeline").fill("instruction"),
+        instruction=_instruction,
         write=_write_program,
         repair=_repair_program,
         answer=lambda draft, sandbox: answer_of(draft, None, sandbox),
@@ -161,7 +170,7 @@ ROUTES: Mapping[RouteName, Route] = {
     ),
     "declarative": Route(
         draft="document",
-        instruction=lambda: load_prompt("modeling_declarative").fill("instruction"),
+        instruction=lambda _: load_prompt("modeling_declarative").fill("instruction"),
         write=_write_document,
         repair=_repair_document,
         answer=answer_of_document,

@@ -26,6 +26,9 @@ class Progress:
     Args:
         quiet: say nothing.
         clock: seconds, for the time that is left.
+
+    Attributes:
+        run: the run's id; `last` before it has one.
     """
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,6 +36,7 @@ class Progress:
         self._quiet = quiet
         self._status = self._console.status("starting") if self._console.is_terminal and not quiet else None
         self._lock = threading.Lock()
+        self.run = "last"
         self._clock = clock
         self._started = clock()
         self._printed = -math.inf
@@ -54,6 +58,7 @@ class Progress:
     def past(self, stored: Sequence[StoredEvent]) -> None:
         """Takes what a run that is resumed did before."""
         for before, one in zip([*stored[:1], *stored], stored):
+            self.run = one.event.run if isinstance(one.event, RunStarted) else self.run
             self._seconds_before += 0.0 if isinstance(one.event, Resumed) else max(0.0, one.time - before.time)
             self._standing.take(one.event)
         self._spent_before = dict(self._standing.spent)
@@ -64,6 +69,7 @@ class Progress:
             best = self._standing.best
             self._standing.take(event)
             if isinstance(event, RunStarted):
+                self.run = event.run
                 self._line(f"{event.task['name']}: run {event.run}, answered by {event.answered_by}")
             elif isinstance(event, Resumed):
                 self._line(f"going on after {self._text()}")

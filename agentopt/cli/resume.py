@@ -30,7 +30,7 @@ def resume(
     """Go on with a run that was interrupted, or that its budget ended; no recorded model call is made again."""
     limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
     stored = read_run(run, store_path(out))
-    with Progress(quiet=as_json) as progress, interruptible(out):
+    with Progress(quiet=as_json) as progress, interruptible(progress, out):
         progress.past(stored)
         result = resumed(
             run,

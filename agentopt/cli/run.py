@@ -100,7 +100,7 @@ def run(
     if review:
         where = "" if out == Path("runs") else f" {out}"
         print(f"agentopt: every proposal waits until it is decided in: agentopt ui{where}", file=sys.stderr)
-    with Progress(quiet=as_json) as progress, interruptible(out):
+    with Progress(quiet=as_json) as progress, interruptible(progress, out):
 
         def on_event(event: Event) -> None:
             if isinstance(event, Evaluated):
@@ -139,15 +139,15 @@ def run(
 
 
 @contextmanager
-def interruptible(out: Path) -> Iterator[None]:
+def interruptible(progress: Progress, out: Path) -> Iterator[None]:
     """Ends the command where the user interrupts it, and says how the run goes on."""
     try:
         yield
     except KeyboardInterrupt:
         where = "" if out == Path("runs") else f" --out {out}"
         print(
-            f"agentopt: interrupted; what was done is in the record: agentopt inspect last{where}\n"
-            f"  go on: agentopt resume last{where}",
+            f"agentopt: interrupted; what was done is in the record: agentopt inspect {progress.run}{where}\n"
+            f"agentopt: to go on from there: agentopt resume {progress.run}{where}",
             file=sys.stderr,
         )
         raise typer.Exit(130) from None

@@ -8,6 +8,7 @@ integers of one column without a gap. So a finished tree is a proof, whatever th
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -57,7 +58,9 @@ def contradiction(program: ExactProgram) -> str | None:
     return None
 
 
-def prove(program: ExactProgram, cutoff: Fraction | None, *, max_nodes: int = 300) -> Branching:
+def prove(
+    program: ExactProgram, cutoff: Fraction | None, *, max_nodes: int = 300, time_limit_s: float = 60.0
+) -> Branching:
     """Tries to prove that no feasible point has a cost below `cutoff`.
 
     Args:
@@ -65,17 +68,22 @@ def prove(program: ExactProgram, cutoff: Fraction | None, *, max_nodes: int = 30
             there is no feasible point.
         max_nodes: linear programs to solve before giving up; each takes about a millisecond for models
             with tens of columns.
+        time_limit_s: after which it is given up too, once the linear program under way is done.
     """
+    if not program.model.is_linear:
+        return Branching(outcome="open", nodes=0, reason="branching covers linear models only")
     if any(column.is_semi for column in program.model.columns):
         return Branching(outcome="open", nodes=0, reason="branching does not cover semicontinuous columns")
     step = _lattice_step(program, program.cost) if cutoff is not None else None
-    stack, nodes = [program], 0
+    stack, nodes, deadline = [program], 0, time.monotonic() + time_limit_s
     while stack:
         node = stack.pop()
         if contradiction(node) is not None:
             continue
         if nodes >= max_nodes:
             return Branching(outcome="open", nodes=nodes, reason=f"the tree has more than {max_nodes} nodes")
+        if time.monotonic() > deadline:
+            return Branching(outcome="open", nodes=nodes, reason=f"the proof took more than {time_limit_s:g} s")
         nodes += 1
         outcome = _explore(node, cutoff, step)
         if isinstance(outcome, Branching):

@@ -36,7 +36,7 @@ class Vertex:
 
 def vertex(program: ExactProgram, solution: Solution) -> Vertex | None:
     """The vertex of the solution's basis; `None` without a basis, or where it is singular or too large."""
-    if solution.column_basis is None or solution.row_basis is None:
+    if solution.column_basis is None or solution.row_basis is None or not program.model.is_linear:
         return None
     if (len(solution.column_basis), len(solution.row_basis)) != (len(program.lower), len(program.rows)):
         return None
@@ -54,8 +54,10 @@ def vertex(program: ExactProgram, solution: Solution) -> Vertex | None:
         for j, a in matrix[-1].items():
             transposed[j][k] = a
     values = solve_exactly(matrix, right)
+    if values is None:
+        return None
     multipliers = solve_exactly(transposed, [program.cost.get(j, Fraction(0)) for j in basic])
-    if values is None or multipliers is None:
+    if multipliers is None:
         return None
     for j, value in zip(basic, values):
         x[j] = value
@@ -120,6 +122,8 @@ def improving_ray(program: ExactProgram, solution: Solution | None = None) -> Se
     def along(coefficients: Sparse) -> dict[str, float]:
         return {name: direction * float(a) for j, a in coefficients.items() for name, direction in by_column.get(j, [])}
 
+    if not program.model.is_linear:
+        return None
     rows = [Row(name="improvement", lower=-1.0, upper=-1.0, coefficients=along(program.cost))]
     for i, row in enumerate(program.rows):
         has_lower, has_upper = program.row_lower[i] is not None, program.row_upper[i] is not None

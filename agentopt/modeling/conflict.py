@@ -94,10 +94,11 @@ def _shrink(members: Sequence[Member], is_infeasible: Callable[[Sequence[Member]
 
 def _all_members(model: Model) -> list[Member]:
     """Every row and finite bound; the bounds last, so that integer columns stay bounded while rows are tried."""
+    switches = _switches(model)
     bounds = [
         Member(kind=kind, index=j)
         for j, column in enumerate(model.columns)
-        if not column.is_semi
+        if not column.is_semi and column.name not in switches
         for kind, bound in _bounds(column)
         if not math.isinf(bound)
     ]
@@ -119,9 +120,10 @@ def _bounds(column: Column) -> tuple[tuple[Literal["lower", "upper"], float], ..
 def _part(model: Model, kept: Sequence[Member]) -> Model:
     """`model` with only the members in `kept`, and without an objective."""
     members = set(kept)
+    switches = _switches(model)
 
     def column_with(j: int, column: Column) -> Column:
-        if column.is_semi:
+        if column.is_semi or column.name in switches:
             return column
         has_lower, has_upper = Member(kind="lower", index=j) in members, Member(kind="upper", index=j) in members
         lower = column.lower if has_lower else -math.inf
@@ -129,4 +131,9 @@ def _part(model: Model, kept: Sequence[Member]) -> Model:
 
     rows: list[Row] = [row for i, row in enumerate(model.rows) if Member(kind="row", index=i) in members]
     columns = tuple(column_with(j, column) for j, column in enumerate(model.columns))
-    return Model(columns=columns, rows=tuple(rows), objective=Objective())
+    return Model(columns=columns, rows=tuple(rows), objective=Objective(), sets=model.sets)
+
+
+def _switches(model: Model) -> set[str]:
+    """The columns of indicators, whose bounds are what makes them binary."""
+    return {row.indicator.column for row in model.rows if row.indicator is not None}

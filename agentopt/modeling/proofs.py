@@ -15,9 +15,11 @@ from agentopt.modeling import branching
 from agentopt.modeling.certificate import Vertex, farkas_weights, improving_ray, vertex
 from agentopt.modeling.checks import TOLERANCE, Check
 from agentopt.modeling.exact import ExactProgram, exact, shown
-from agentopt.modeling.model import Column, Objective
+from agentopt.modeling.model import Column, Model, Objective, Row
 from agentopt.modeling.solvers import highs
 from agentopt.modeling.solvers.base import Solution
+
+_FEW_ROWS = 1000  # up to here a basis that gave no vertex is worth another solve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +30,26 @@ class Point:
         x: exactly feasible where `check` is exact.
         fixed: the program with its integers fixed at `x`; the program itself if it has none.
         corner: an optimal vertex of `fixed`, where one was found.
+        weights: multipliers of the rows for a bound on the cost, where the solver gave any: rounded, but any are valid.
     """
 
     check: Check
     x: Sequence[Fraction]
     fixed: ExactProgram
     corner: Vertex | None
+    weights: Sequence[Fraction] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What a branching proof may cost; see `branching.prove`."""
+
+    max_nodes: int = 300
+    time_limit_s: float = 60.0
+
+    def prove(self, program: ExactProgram, cutoff: Fraction | None) -> branching.Branching:
+        """A branching proof within this effort."""
+        return branching.prove(program, cutoff, max_nodes=self.max_nodes, time_limit_s=self.time_limit_s)
 
 
 def check_feasibility(program: ExactProgram, solution: Solution) -> Point:
@@ -56,9 +72,9 @@ def check_feasibility(program: ExactProgram, solution: Solution) -> Point:
         if len(broken) > 1:
             detail += f"; {len(broken) - 1} more are broken by no more than that"
         check = Check(name="feasibility", verdict="refuted", detail=detail, numbers=numbers)
-        return Point(check=check, x=x, fixed=fixed, corner=corner)
+        return Point(check=check, x=x, fixed=fixed, corner=corner, weights=_weights(program, solution))
     elsewhere = ""
-    if corner is not None and not program.violations(corner.x):
+    if corner is not None and list(corner.x) != x and not program.violations(corner.x):
         value, best = program.objective(x), program.objective(corner.x)
         if (broken or value != best) and agree(value, float(best)):
             numbers["distance"] = float(max(abs(a - b) / _scale(a) for a, b in zip(x, corner.x)))
@@ -69,10 +85,16 @@ def check_feasibility(program: ExactProgram, solution: Solution) -> Point:
             f"within tolerance {TOLERANCE:g}, not exactly: {broken[0].what} is broken by {numbers['violation']:.1g}"
         )
         check = Check(name="feasibility", verdict="proved", detail=detail, numbers=numbers)
-        return Point(check=check, x=x, fixed=fixed, corner=corner)
+        return Point(check=check, x=x, fixed=fixed, corner=corner, weights=_weights(program, solution))
     detail = f"every row, bound and integrality holds{elsewhere}"
     check = Check(name="feasibility", verdict="proved", is_exact=True, detail=detail, numbers=numbers)
-    return Point(check=check, x=x, fixed=fixed, corner=corner)
+    return Point(check=check, x=x, fixed=fixed, corner=corner, weights=_weights(program, solution))
+
+
+def _weights(program: ExactProgram, solution: Solution) -> Sequence[Fraction] | None:
+    if solution.row_duals is None or not all(math.isfinite(value) for value in solution.row_duals):
+        return None
+    return [program.sign * exact(value) for value in solution.row_duals]
 
 
 def _elsewhere(distance: float, violation: float) -> str:
@@ -88,16 +110,35 @@ def _corner(program: ExactProgram, solution: Solution, x: Sequence[Fraction]) ->
     """The program with the integers of `x` fixed, and its optimal vertex, where there is one."""
     model = program.model
     if not model.is_mixed_integer:
-        return program, vertex(program, solution) or vertex(program, highs.solve(model))
-    columns = tuple(_fixed(column, value) for column, value in zip(model.columns, x))
-    fixed = ExactProgram.of(replace(model, columns=columns))
-    return fixed, vertex(fixed, highs.solve(fixed.model))
+        corner = vertex(program, solution)
+        if corner is None and model.is_linear and (solution.column_basis is None or len(model.rows) <= _FEW_ROWS):
+            corner = vertex(program, highs.solve(model))
+        return program, corner
+    decided = _decided(model, x) if model.has_logic else model
+    columns = tuple(_fixed(column, value) for column, value in zip(decided.columns, x))
+    fixed = ExactProgram.of(replace(decided, columns=columns))
+    return fixed, vertex(fixed, highs.solve(fixed.model)) if fixed.model.is_linear else None
 
 
 def _fixed(column: Column, value: Fraction) -> Column:
     if column.is_integer or (column.is_semi and value == 0):
         return replace(column, type="continuous", lower=float(value), upper=float(value))
     return replace(column, type="continuous")
+
+
+def _decided(model: Model, x: Sequence[Fraction]) -> Model:
+    """`model` with the choices of `x` made: which indicator rows hold, and which members of sets are 0."""
+    at = {column.name: value for column, value in zip(model.columns, x)}
+    tiny = exact(TOLERANCE)
+    zero = {name for ordered in model.sets for name in ordered.weights if abs(at[name]) <= tiny}
+    columns = tuple(replace(c, lower=0.0, upper=0.0) if c.name in zero else c for c in model.columns)
+    rows = []
+    for row in model.rows:
+        if row.indicator is None or at[row.indicator.column] == row.indicator.value:
+            rows.append(replace(row, indicator=None))
+        else:
+            rows.append(Row(name=row.name))
+    return replace(model, columns=columns, rows=tuple(rows), sets=())
 
 
 def check_objective(value: Fraction, solution: Solution) -> Check:
@@ -115,8 +156,9 @@ def check_objective(value: Fraction, solution: Solution) -> Check:
 
 def check_linear_optimality(name: str, program: ExactProgram, point: Point, value: Fraction) -> Check:
     """Weak duality: multipliers of the basis bound the objective of every feasible point."""
-    bound = None if point.corner is None else program.dual_bound(point.corner.y)
-    if point.corner is None or bound is None:
+    weights = point.corner.y if point.corner is not None else point.weights
+    bound = None if weights is None else program.dual_bound(weights)
+    if bound is None:
         detail = "no basis gave an exact bound on the objective"
         return Check(name=name, verdict="not checked", detail=detail)
     limit = program.own_sense(bound)
@@ -128,7 +170,7 @@ def check_linear_optimality(name: str, program: ExactProgram, point: Point, valu
     if agree(value, float(limit)):
         detail = f"within tolerance: no point is better than {shown(limit)}, {float(gap):.1g} from the point's value"
         return Check(name=name, verdict="proved", detail=detail, numbers=numbers)
-    if not program.violations(point.corner.x):
+    if point.corner is not None and not program.violations(point.corner.x):
         better = program.objective(point.corner.x)
         if is_better(program, better, value):
             detail = f"another feasible point has the objective {shown(better)}"
@@ -137,16 +179,16 @@ def check_linear_optimality(name: str, program: ExactProgram, point: Point, valu
     return Check(name=name, verdict="not checked", detail=detail, numbers=numbers)
 
 
-def check_integer_optimality(program: ExactProgram, point: Point, value: Fraction, max_nodes: int) -> Check:
+def check_integer_optimality(program: ExactProgram, point: Point, value: Fraction, effort: Effort) -> Check:
     """A branching proof that nothing is better: exactly, or else by no more than the tolerance."""
     name = "optimality"
     cost = program.sign * (value - program.constant)
-    proof = branching.prove(program, cost, max_nodes=max_nodes)
+    proof = effort.prove(program, cost)
     is_exact = point.check.is_exact
     if proof.point is not None and agree(value, float(program.objective(proof.point))):
         is_exact = False
         slack = exact(TOLERANCE) * _scale(value)
-        proof = branching.prove(program, cost - slack, max_nodes=max_nodes)
+        proof = effort.prove(program, cost - slack)
     numbers = {"nodes": float(proof.nodes)}
     if proof.outcome == "proved":
         how = "exact dual bounds close" if is_exact else "within tolerance: dual bounds close"
@@ -159,7 +201,7 @@ def check_integer_optimality(program: ExactProgram, point: Point, value: Fractio
     return Check(name=name, verdict="not checked", detail=proof.reason, numbers=numbers)
 
 
-def check_infeasibility(program: ExactProgram, solution: Solution, max_nodes: int) -> Check:
+def check_infeasibility(program: ExactProgram, solution: Solution, effort: Effort) -> Check:
     name = "infeasibility"
     why = branching.contradiction(program)
     if why is not None:
@@ -170,7 +212,7 @@ def check_infeasibility(program: ExactProgram, solution: Solution, max_nodes: in
         rows = f"{len(used)} row{'' if len(used) == 1 else 's'}"
         detail = f"a weighted sum of {rows} contradicts the bounds of the columns (Farkas)"
         return Check(name=name, verdict="proved", is_exact=True, detail=detail)
-    proof = branching.prove(_without_objective(program), None, max_nodes=max_nodes)
+    proof = effort.prove(_without_objective(program), None)
     numbers = {"nodes": float(proof.nodes)}
     if proof.outcome == "proved":
         detail = f"every branch is contradictory ({proof.nodes} linear programs)"

@@ -7,14 +7,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from typing import Literal
 
 from agentopt.errors import MissingDependency, UsageError
 from agentopt.modeling.checks import TOLERANCE, Check, Verification
 from agentopt.modeling.exact import ExactProgram, exact, shown
+from agentopt.modeling.metamorphic import check_relations
 from agentopt.modeling.model import Model
+from agentopt.modeling.nonlinear import check_convex_optimality, provable
 from agentopt.modeling.proofs import (
+    Effort,
     agree,
     check_feasibility,
     check_infeasibility,
@@ -27,41 +32,56 @@ from agentopt.modeling.proofs import (
 from agentopt.modeling.solvers import scip
 from agentopt.modeling.solvers.base import SecondSolver, Solution
 
+Level = Literal["fast", "standard", "rigorous"]
+_NODES: Mapping[Level, int] = {"fast": 20, "standard": 300, "rigorous": 3000}
+_DECIDED = ("optimal", "infeasible", "unbounded")
+
 
 def verify(
     model: Model,
     solution: Solution,
     *,
     claim: float | None = None,
+    level: Level = "standard",
     second_solver: SecondSolver | None = scip.solve,
-    max_nodes: int = 300,
+    max_nodes: int | None = None,
     time_limit_s: float = 60.0,
 ) -> Verification:
     """Checks every claim of `solution` about `model`, most of them in exact arithmetic.
 
     Args:
         claim: a number that somebody, such as the program that built the model, says is the optimum.
-        second_solver: asked only about a status that could not be proved; `None` to ask nobody.
-        max_nodes: effort of the branching proof for integer models (see `branching.prove`).
-        time_limit_s: for the second solver.
+        level: `fast` tries a short branching proof and asks no second solver; `standard` tries a longer one, and asks
+            about what it could not prove; `rigorous` tries a long one, asks in any case, and adds the relations of
+            `metamorphic`.
+        second_solver: `None` to ask nobody, whatever the level.
+        max_nodes: effort of the branching proof for integer models (see `branching.prove`), if not the level's.
+        time_limit_s: for the branching proof, and again for the second solver.
 
     Raises:
         UsageError: `solution` has not one value per column of `model`.
     """
     if solution.values is not None and len(solution.values) != len(model.columns):
         raise UsageError(f"the solution has {len(solution.values)} values, the model {len(model.columns)} columns")
+    if level not in _NODES:
+        raise UsageError(f"there is no level {level!r}: expected one of {', '.join(_NODES)}")
     program = ExactProgram.of(model)
+    effort = Effort(max_nodes=_NODES[level] if max_nodes is None else max_nodes, time_limit_s=time_limit_s)
     objective: Fraction | None = None
     if solution.status in ("optimal", "feasible") and solution.values is not None:
-        checks, objective = _check_point(program, solution, max_nodes)
+        checks, objective = _check_point(program, solution, effort)
     elif solution.status == "infeasible":
-        checks = [check_infeasibility(program, solution, max_nodes)]
+        checks = [check_infeasibility(provable(program), solution, effort)]
     elif solution.status == "unbounded":
-        checks = check_unboundedness(program, solution)
+        checks = check_unboundedness(provable(program), _without_point(solution, program))
     else:
         detail = f"the solver ended with `{solution.status}` {solution.message}".strip()
         checks = [Check(name="status", verdict="not checked", detail=detail)]
-    if solution.status in ("optimal", "infeasible", "unbounded"):
+    if solution.status in _DECIDED and level == "rigorous":
+        checks.append(_asked(program, solution, objective, second_solver, time_limit_s))
+        checks += check_relations(model, solution)
+    elif solution.status in _DECIDED:
+        second_solver = None if level == "fast" else second_solver
         checks.append(_second_opinion(program, solution, objective, checks, second_solver, time_limit_s))
     if claim is not None:
         checks.append(_claim(claim, objective, solution.status))
@@ -69,25 +89,32 @@ def verify(
     return Verification(status=solution.status, objective=value, checks=tuple(checks))
 
 
-def _check_point(program: ExactProgram, solution: Solution, max_nodes: int) -> tuple[list[Check], Fraction | None]:
+def _without_point(solution: Solution, program: ExactProgram) -> Solution:
+    """`solution` for the program that its unboundedness is proved of, which may have more columns."""
+    return solution if program.model.is_linear else replace(solution, values=None, primal_ray=None)
+
+
+def _check_point(program: ExactProgram, solution: Solution, effort: Effort) -> tuple[list[Check], Fraction | None]:
     if not all(math.isfinite(value) for value in solution.values or ()):
         return [Check(name="feasibility", verdict="refuted", detail="a value is not a finite number")], None
     point = check_feasibility(program, solution)
     value = program.objective(point.x)
     checks = [point.check, check_objective(value, solution)]
     if solution.status == "feasible":
-        detail = f"a limit stopped the solver before it was done; {_solver_bound(solution)}"
+        reason = "the search was a local one" if solution.is_local else "a limit stopped the solver before it was done"
+        detail = f"{reason}; {_solver_bound(solution)}"
         return [*checks, Check(name="optimality", verdict="not checked", detail=detail)], value
     if point.check.verdict == "refuted":
         detail = "a point that is not feasible is not optimal"
         return [*checks, Check(name="optimality", verdict="refuted", detail=detail)], value
+    if program.products or not provable(program).model.is_linear:
+        return [*checks, check_convex_optimality(program, point, value), _bound_and_gap(solution)], value
     if not program.model.is_mixed_integer:
         return [*checks, check_linear_optimality("optimality", program, point, value)], value
     if any(not column.is_integer for column in program.model.columns):
         checks.append(check_linear_optimality("integers fixed", point.fixed, point, value))
-    checks.append(check_integer_optimality(program, point, value, max_nodes))
-    checks.append(Check(name="bound and gap", verdict="not checked", detail=_solver_bound(solution)))
-    return checks, value
+    checks.append(check_integer_optimality(provable(program), point, value, effort))
+    return [*checks, _bound_and_gap(solution)], value
 
 
 def _second_opinion(
@@ -101,6 +128,17 @@ def _second_opinion(
     name = "second solver"
     if all(check.verdict != "not checked" or check.name == "bound and gap" for check in checks):
         return Check(name=name, verdict="not checked", detail="not asked, the checks above decide")
+    return _asked(program, solution, objective, second_solver, time_limit_s)
+
+
+def _asked(
+    program: ExactProgram,
+    solution: Solution,
+    objective: Fraction | None,
+    second_solver: SecondSolver | None,
+    time_limit_s: float,
+) -> Check:
+    name = "second solver"
     if second_solver is None:
         return Check(name=name, verdict="not checked", detail="not asked")
     try:
@@ -141,6 +179,10 @@ def _claim(claim: float, objective: Fraction | None, status: str) -> Check:
 
 def _is_feasible(program: ExactProgram, solution: Solution) -> bool:
     return check_feasibility(program, solution).check.verdict == "proved"
+
+
+def _bound_and_gap(solution: Solution) -> Check:
+    return Check(name="bound and gap", verdict="not checked", detail=_solver_bound(solution))
 
 
 def _solver_bound(solution: Solution) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentopt.candidate import Candidate, Refusal, Trial
-from agentopt.errors import UsageError
-from agentopt.graph.showing import show
-from agentopt.llm.base import Capability
+from agentopt.candidate import Candidate, Trial
+from agentopt.optimizers.base import ProposerSearch
+from agentopt.optimizers.children import children_of
+from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
 
 
-class Greedy:
+class Greedy(ProposerSearch):
     """Hill climbing over any proposer.
 
     One round: the best candidate is measured on a minibatch of train instances, the proposer sees what
@@ -31,31 +31,14 @@ class Greedy:
     acceptance = "a higher mean on dev than the best so far, after a higher mean than its parent's on a minibatch"
 
     def __init__(self, proposer: Proposer, *, minibatch: int = 6, attempts: int = 3) -> None:
-        for name, value in (("minibatch", minibatch), ("attempts", attempts)):
-            if value < 1:
-                raise UsageError(f"`{name}` is {value}; expected 1 or more")
+        require_positive(minibatch=minibatch, attempts=attempts)
         self.proposer = proposer
         self.minibatch = minibatch
         self.attempts = attempts
 
-    @property
-    def needs(self) -> frozenset[Capability | str]:
-        """What the proposer needs."""
-        return self.proposer.needs
-
-    def best(self, context: Context) -> Candidate:
-        """The candidate with the highest dev mean, the earlier one of equals; the newest where nothing has a score."""
-        archive, dev = context.archive, _dev(context)
-        measured = [(archive.mean(c.id, dev), c) for c in archive.candidates]
-        scored = [(mean, c) for mean, c in measured if mean is not None]
-        if not scored:
-            known = [c for c in archive.candidates if archive.is_measured(c.id, dev)]
-            return known[-1] if known else archive.candidates[0]
-        return max(scored, key=lambda pair: (pair[0], -pair[1].id))[1]
-
     def ask(self, context: Context, n: int) -> list[Trial]:
         """The next measurements: dev of a promising child, the best on the next minibatch, or new children."""
-        archive, dev = context.archive, _dev(context)
+        archive, dev = context.archive, context.compared
         start = archive.candidates[0]
         if not archive.is_measured(start.id, dev):
             return [Trial(candidate=start, instances=dev)]
@@ -73,7 +56,7 @@ class Greedy:
 
     def _is_promising(self, context: Context, candidate: Candidate) -> bool:
         archive, batch = context.archive, _batch_of(candidate)
-        if not batch or archive.is_measured(candidate.id, _dev(context)):
+        if not batch or archive.is_measured(candidate.id, context.compared):
             return False
         own, of_parent = archive.mean(candidate.id, batch), archive.mean(candidate.parents[0], batch)
         if own is None or of_parent is None:  # text feedback only: every measured child moves on
@@ -92,21 +75,8 @@ class Greedy:
         return None
 
     def _children(self, context: Context, best: Candidate, batch: Sequence[str]) -> list[Candidate]:
-        archive = context.archive
-        evidence = archive.evidence(best.id, batch)
         for _ in range(self.attempts):
-            children = []
-            for proposal in self.proposer.propose(context, [best], evidence):
-                notes = {"reasoning": proposal.reasoning, "minibatch": list(batch)}
-                values = {**best.values, **proposal.changes}
-                child = archive.candidate(values, parents=[best.id], origin=proposal.origin, notes=notes)
-                if child.id < len(archive.candidates):
-                    tried = f"these values were tried before: {show(proposal.changes, 300)}"
-                    problem = tried if proposal.changes else "no change was proposed"
-                    context.refuse(Refusal(parents=(best.id,), problem=problem))
-                else:
-                    children.append(child)
-            if children:
+            if children := children_of(context, self.proposer, best, batch, {"minibatch": list(batch)}):
                 return children
         return []
 
@@ -114,8 +84,3 @@ class Greedy:
 def _batch_of(candidate: Candidate) -> tuple[str, ...]:
     """The minibatch that the candidate was proposed for; empty for the start."""
     return tuple(candidate.notes.get("minibatch", ()))
-
-
-def _dev(context: Context) -> tuple[str, ...]:
-    """The instances that candidates are compared on: dev, or train where there is no dev."""
-    return context.instances["dev"] or context.instances["train"]

@@ -12,15 +12,58 @@ from typing import Any, Literal
 
 from agentopt.errors import UsageError
 from agentopt.optimizers.base import Optimizer
+from agentopt.optimizers.beam import Beam
+from agentopt.optimizers.best_of_n import BestOfN
+from agentopt.optimizers.cmaes import CMAES
+from agentopt.optimizers.gepa import GEPA
 from agentopt.optimizers.greedy import Greedy
+from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, TextGradSearch
+from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
+from agentopt.optimizers.one_plus_one import OnePlusOne
+from agentopt.optimizers.opro import OPRO
+from agentopt.optimizers.random import RandomSearch
+from agentopt.optimizers.sobol import SobolSearch
+from agentopt.optimizers.spec import parse_spec, typed
+from agentopt.optimizers.tpe import TPE
+from agentopt.optimizers.zo_rank import ZORank
+from agentopt.optimizers.zo_two_point import ZOTwoPoint
 from agentopt.proposers.base import Proposer
+from agentopt.proposers.directional import DirectionalProposer
+from agentopt.proposers.opro import OPROProposer
 from agentopt.proposers.optoprime import OptoPrimeProposer
 from agentopt.proposers.perturb import PerturbProposer
+from agentopt.proposers.reflect import ReflectProposer
+from agentopt.proposers.textgrad import TextGradProposer
 
 _BUILT_IN: dict[str, dict[str, type]] = {
-    "optimizers": {"greedy": Greedy, "measure": Measure},
-    "proposers": {"optoprime": OptoPrimeProposer, "perturb": PerturbProposer},
+    "optimizers": {
+        "greedy": Greedy,
+        "measure": Measure,
+        "beam": Beam,
+        "best-of-n": BestOfN,
+        "cmaes": CMAES,
+        "directional": DirectionalSearch,
+        "gepa": GEPA,
+        "halving": Halving,
+        "one-plus-one": OnePlusOne,
+        "opro": OPRO,
+        "optoprime": OptoPrimeSearch,
+        "random": RandomSearch,
+        "sobol": SobolSearch,
+        "textgrad": TextGradSearch,
+        "tpe": TPE,
+        "zo-rank": ZORank,
+        "zo-two-point": ZOTwoPoint,
+    },
+    "proposers": {
+        "optoprime": OptoPrimeProposer,
+        "perturb": PerturbProposer,
+        "directional": DirectionalProposer,
+        "opro": OPROProposer,
+        "reflect": ReflectProposer,
+        "textgrad": TextGradProposer,
+    },
 }
 
 
@@ -30,26 +73,28 @@ def plugins(group: Literal["optimizers", "proposers"]) -> dict[str, type]:
     return {**_BUILT_IN[group], **{n: p.load() for n, p in sorted(found.items()) if n not in _BUILT_IN[group]}}
 
 
-def _built(group: Literal["optimizers", "proposers"], spec: str | Mapping[str, Any], **more: Any) -> Any:
-    settings = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = settings.pop("name", None)
+def _built(group: Literal["optimizers", "proposers"], settings: Mapping[str, Any], **more: Any) -> Any:
+    name = settings.get("name")
     classes = plugins(group)
     if name not in classes:
         raise UsageError(f"there is no `{name}` among the {group}; there are {', '.join(classes)}")
     accepted = inspect.signature(classes[name]).parameters
-    settings = {**{k: v for k, v in more.items() if k in accepted}, **settings}
-    if unknown := sorted(set(settings) - set(accepted)):
-        raise UsageError(f"`{name}` has no settings {unknown}; it has {sorted(accepted)}")
-    return classes[name](**settings)
+    given = {key: value for key, value in settings.items() if key != "name"}
+    ready = typed(name, classes[name], given)
+    return classes[name](**{**{k: v for k, v in more.items() if k in accepted}, **ready})
 
 
 def make_proposer(spec: str | Mapping[str, Any] | Proposer) -> Proposer:
-    """The proposer that `spec` names: a name, or `{"name": …, setting: …}`; a proposer is returned as it is.
+    """The proposer that `spec` names: see `spec.parse_spec`, or `{"name": …, setting: …}`.
+
+    A proposer is returned as it is.
 
     Raises:
         UsageError: no such proposer or setting.
     """
-    built: Proposer = _built("proposers", spec) if isinstance(spec, (str, Mapping)) else spec
+    if not isinstance(spec, (str, Mapping)):
+        return spec
+    built: Proposer = _built("proposers", parse_spec(spec))
     return built
 
 
@@ -58,12 +103,16 @@ def make_optimizer(
 ) -> Optimizer:
     """The optimizer that `spec` names, around `proposer`; an optimizer is returned as it is.
 
+    Its settings `proposer` and `optimizer` are specs themselves.
+
     Raises:
         UsageError: no such optimizer or setting.
     """
     if not isinstance(spec, (str, Mapping)):
         return spec
-    settings = {"name": spec} if isinstance(spec, str) else dict(spec)
+    settings = parse_spec(spec)
     chosen = make_proposer(settings.pop("proposer", proposer))
+    if "optimizer" in settings:
+        settings["optimizer"] = make_optimizer(settings["optimizer"], chosen)
     built: Optimizer = _built("optimizers", settings, proposer=chosen)
     return built

@@ -25,7 +25,9 @@ class Context:
         objective: what the task is after, in words.
         instances: ids of the train and dev instances, in order. Test instances are not here.
         rng: the only source of chance; made anew for every ask from the seed and the numbers of candidates and
-            refusals in the archive, so that an optimizer needs no state of its own.
+            refusals in the archive, so that an optimizer needs no state of its own. It is the same again while only
+            known candidates are measured: mix in what changes (how many were) where that matters.
+        seed: of the run, for chance that must stay the same from ask to ask.
         llm: answers as the optimizer's model; `None` where the run has none.
         target: a score that cannot be beaten, where the task knows one.
         ask_ranking: has a person put items (texts) in order; positions from 0, best first. `None` where the run has no
@@ -45,6 +47,12 @@ class Context:
     llm: LLM | None = None
     target: float | None = None
     ask_ranking: Callable[[Sequence[str]], Sequence[int]] | None = None
+    seed: int = 0
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The instances that candidates are compared on: dev, or train where there is no dev."""
+        return self.instances["dev"] or self.instances["train"]
 
 
 @runtime_checkable
@@ -67,5 +75,10 @@ def settings_of(plugin: object) -> dict[str, Any]:
     """A plug-in's name and settings as plain data, for a record's header."""
     settings = {key: value for key, value in vars(plugin).items() if not key.startswith("_")}
     return {"name": getattr(plugin, "name", type(plugin).__name__)} | {
-        key: settings_of(value) if isinstance(value, Proposer) else value for key, value in settings.items()
+        key: settings_of(value) if _is_plugin(value) else value for key, value in settings.items()
     }
+
+
+def _is_plugin(value: object) -> bool:
+    """Whether it proposes or searches; optimizers are above this layer."""
+    return isinstance(value, Proposer) or (hasattr(value, "ask") and hasattr(value, "needs"))

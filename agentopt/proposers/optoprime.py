@@ -7,19 +7,16 @@ code, a reply counts only if all of it can be applied, and one that cannot is as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from agentopt.candidate import Candidate, Refusal
-from agentopt.errors import ProposalError
+from agentopt.candidate import Candidate
 from agentopt.graph.render import RenderOptions, render
 from agentopt.graph.showing import show
 from agentopt.graph.subgraph import Evidence
 from agentopt.llm.base import Capability, Message, Request
-from agentopt.llm.structured import extract_json
 from agentopt.prompts import load_prompt
-from agentopt.proposal import Proposal, checked_proposal
+from agentopt.proposal import Proposal
 from agentopt.proposers.base import Context
-from agentopt.space import Space
+from agentopt.proposers.reply import ask_for_proposal, reply_schema
 
 
 class OptoPrimeProposer:
@@ -60,7 +57,10 @@ class OptoPrimeProposer:
         """
         parent = parents[0]
         request = self._request(context, parent, evidence)
-        found = (self._ask(context, parent, request) for _ in range(self.candidates))
+        found = (
+            ask_for_proposal(context, parent, request, again=self.again, origin=self.name)
+            for _ in range(self.candidates)
+        )
         return [proposal for proposal in found if proposal is not None]
 
     def _request(self, context: Context, parent: Candidate, evidence: Sequence[Evidence]) -> Request:
@@ -91,57 +91,7 @@ class OptoPrimeProposer:
         title = "\n\n# Tried before on the same inputs (the values that differ from those above)"
         return "\n".join([title, *lines, *refused])
 
-    def _ask(self, context: Context, parent: Candidate, request: Request) -> Proposal | None:
-        assert context.llm is not None, "a run checks `needs` before it starts"
-        for _ in range(1 + self.again):
-            reply = context.llm.complete(request)
-            try:
-                return parse_reply(reply.text, context.space, parent)
-            except ProposalError as error:
-                problem = f"The model refused: {reply.refusal}" if reply.refusal else str(error)
-                context.refuse(Refusal(parents=(parent.id,), problem=problem))
-                again = load_prompt("optoprime_again").fill(problem=problem)
-                said = (Message("assistant", reply.text),) if reply.text.strip() else ()
-                turns = (*said, Message("user", again))
-                request = Request(
-                    messages=request.messages[:2] + turns,
-                    schema=request.schema,
-                    schema_name=request.schema_name,
-                    temperature=request.temperature,
-                )
-        return None
-
 
 def _changes_text(candidate: Candidate, parent: Candidate) -> str:
     changed = {k: v for k, v in candidate.values.items() if v != parent.values[k]}
     return ", ".join(f"{name} = {show(value, 400)}" for name, value in changed.items())
-
-
-def reply_schema(space: Space) -> dict[str, Any]:
-    """JSON Schema of a reply: reasoning first, then one value or null per parameter."""
-    return {
-        "type": "object",
-        "properties": {"reasoning": {"type": "string"}, "changes": space.reply_schema()},
-        "required": ["reasoning", "changes"],
-        "additionalProperties": False,
-    }
-
-
-def parse_reply(text: str, space: Space, parent: Candidate) -> Proposal:
-    """The proposal in a model's reply.
-
-    Raises:
-        ProposalError: there is none that can be applied whole; the words are for the model.
-    """
-    data = extract_json(text)
-    if not isinstance(data, dict):
-        raise ProposalError(f"expected one JSON object, got {type(data).__name__}: {show(data, 80)}")
-    changes = data.get("changes")
-    if not changes and data.keys() & space.parameters.keys():
-        changes = {name: value for name, value in data.items() if name in space.parameters}
-    if not isinstance(changes, dict):
-        raise ProposalError('the object has no "changes" object with the new values by parameter name')
-    reasoning = data.get("reasoning")
-    return checked_proposal(
-        space, parent.values, changes, reasoning=reasoning if isinstance(reasoning, str) else "", origin="optoprime"
-    )

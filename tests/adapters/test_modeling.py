@@ -21,7 +21,6 @@ from agentopt.catalog import load_task
 from agentopt.errors import FormatError
 from agentopt.instance import Instance
 from agentopt.modeling.checks import Check, Verification
-from agentopt.sandbox.base import Limits
 from agentopt.sandbox.local import LocalSandbox
 from agentopt.shelf import shelf
 
@@ -161,7 +160,7 @@ def test_a_program_that_goes_wrong_becomes_feedback_that_says_so(
 def test_a_program_that_loops_becomes_feedback_that_says_so(
     sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "LIMITS", Limits(wall_s=0.3, memory_mb=4096))  # the setting is 20 s
+    monkeypatch.setattr(answers, "PROGRAM_S", 0.3)  # the setting is 20 s
     feedback = judge(answer_of("while True:\n    pass\n", {}, sandbox), {"optimum": 12})
     assert feedback.score == 0.0
     assert "stopped after 0.3 s" in feedback.text

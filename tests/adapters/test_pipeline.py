@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 import agentopt as ao
+from agentopt.adapters.answer import limits_of
 from agentopt.adapters.pipeline import pipeline_task
 from agentopt.adapters.routes import program_in
+from agentopt.catalog import task_of_record
 from agentopt.errors import FormatError, UsageError
 from agentopt.events import Evaluated, Event, Exchanged
 from agentopt.llm.scripted import Scripted, ScriptedLLM
+from agentopt.prompts import load_prompt
 
 HEAD = "import highspy\nh = highspy.Highs()\nh.silent()\n"
 RIGHT = HEAD + 'x = h.addVariable(ub=4.25, name="x")\nh.maximize(3 * x)\n'
@@ -85,6 +88,90 @@ def test_an_infeasible_model_is_repaired_too(tmp_path: Path) -> None:
     found = Measured(jsonl(tmp_path, problem()), [fenced(INFEASIBLE), fenced(RIGHT)])
     assert [e.score for e in found.evaluations] == [1.0]
     assert "floor: x >= 5" in found.requests[1]
+
+
+OTHER_PROGRAMS = {
+    "gurobipy script": "import gurobipy as gp\nm = gp.Model()\nx = m.addVar(ub=4.25, name='x')\n"
+    "m.setObjective(3 * x, gp.GRB.MAXIMIZE)\nm.optimize()\n",
+    "gurobipy build": "import gurobipy as gp\ndef build(data=None):\n    m = gp.Model()\n"
+    "    x = m.addVar(ub=4.25, name='x')\n    m.setObjective(3 * x, gp.GRB.MAXIMIZE)\n    return m\n",
+    "gurobipy solve": "import gurobipy as gp\ndef solve():\n    m = gp.Model()\n    x = m.addVar(ub=4.25, name='x')\n"
+    "    m.setObjective(3 * x, gp.GRB.MAXIMIZE)\n    m.optimize()\n    return m.ObjVal\n",
+    "pulp": "import pulp\nm = pulp.LpProblem('m', pulp.LpMaximize)\nx = pulp.LpVariable('x', 0, 4.25)\n"
+    "m += 3 * x\nm.solve()\n",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PROGRAMS)
+def test_programs_of_other_libraries_and_shapes_are_accepted(tmp_path: Path, name: str) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(OTHER_PROGRAMS[name])], attempts=1)
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+@pytest.mark.modeling_libs
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from ortools.linear_solver import pywraplp\ns = pywraplp.Solver.CreateSolver('GLOP')\n"
+        "x = s.NumVar(0, 4.25, 'x')\ns.Maximize(3 * x)\ns.Solve()\n",
+        "import cvxpy as cp\nx = cp.Variable(nonneg=True)\ncp.Problem(cp.Maximize(3 * x), [x <= 4.25]).solve()\n",
+    ],
+    ids=["ortools", "cvxpy"],
+)
+def test_programs_of_large_libraries_are_accepted_too(tmp_path: Path, program: str) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(program)], attempts=1)
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+def test_the_program_in_the_instruction_has_the_optimum_of_the_example_worked_out_by_hand(tmp_path: Path) -> None:
+    shown = load_prompt("modeling_gurobipy").fill()
+    program = shown[shown.index("import gurobipy") : shown.index("m.optimize()")] + "m.optimize()\n"
+    # 40 kg of hay give 24 of the 210 units for $80; the other 186 come from oats at $5 for 1.4
+    found = Measured(jsonl(tmp_path, problem(answer=80 + 186 / 1.4 * 5)), [fenced(program)], attempts=1)
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+def test_every_call_that_the_instruction_names_can_be_captured(tmp_path: Path) -> None:
+    program = """import gurobipy as gp
+from gurobipy import GRB
+m = gp.Model()
+x = m.addVar(lb=-GRB.INFINITY, ub=4.25, name="x")
+b = m.addVar(vtype=GRB.BINARY, name="b")
+n = m.addVar(ub=3, vtype=GRB.INTEGER, name="n")
+low, high, size = (m.addVar(lb=-9, ub=9, vtype=GRB.CONTINUOUS, name=name) for name in ("low", "high", "size"))
+m.addGenConstrIndicator(b, True, x <= 4, name="when_on")
+m.addGenConstrMax(high, [x, n], name="high_is_the_most")
+m.addGenConstrMin(low, [x, n], name="low_is_the_least")
+m.addGenConstrAbs(size, x, name="size_of_x")
+m.addSOS(GRB.SOS_TYPE1, [b, n])
+m.setObjective(x + high + size + low - n + b * 1.5, GRB.MAXIMIZE)
+m.optimize()
+"""
+    # b and n are not both positive. b = 1: x = high = size = 4 and low = n = 0 give 13.5; b = n = 0 gives 12.75
+    found = Measured(jsonl(tmp_path, problem(answer=13.5)), [fenced(program)], attempts=1)
+    assert [e.score for e in found.evaluations] == [1.0]
+
+
+def test_programs_are_asked_for_with_gurobipy(tmp_path: Path) -> None:
+    found = Measured(jsonl(tmp_path, problem()), [fenced(RIGHT)])
+    assert "gurobipy" in found.requests[0]
+    assert "highspy" not in found.requests[0]
+
+
+def test_a_record_that_names_no_library_asked_for_highspy(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, problem())
+    again = task_of_record({"kind": "modeling", "instances": str(path), "ids": None, "attempts": 3, "split": "train"})
+    assert again.space.values()["instruction"] == load_prompt("modeling_pipeline").fill("instruction")
+    assert task_of_record(again.reference or {}).space.values() == again.space.values()
+
+
+def test_a_library_that_nobody_is_asked_for_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gurobipy, highspy, not in `cplex`"):
+        pipeline_task(jsonl(tmp_path, problem()), library="cplex")
+
+
+def test_programs_of_libraries_that_load_slowly_get_more_time() -> None:
+    assert limits_of("import cvxpy").wall_s > limits_of("import gurobipy").wall_s == limits_of("not python (").wall_s
 
 
 def test_attempts_are_limited(tmp_path: Path) -> None:

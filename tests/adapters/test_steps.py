@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 import agentopt as ao
-from agentopt.adapters.modeling import PRELOAD
-from agentopt.adapters.pipeline import Plan, pipeline_task
+from agentopt.adapters.pipeline import PRELOAD, Plan, pipeline_task
 from agentopt.catalog import task_of_record
 from agentopt.errors import UsageError
 from agentopt.events import Evaluated, Event, Exchanged
@@ -354,7 +353,7 @@ def test_a_run_with_every_check_is_replayed_event_for_event(tmp_path: Path) -> N
 
 def test_the_usual_plan_leaves_the_reference_as_it_was(tmp_path: Path) -> None:
     reference = Solved(tmp_path, in_turn(fenced(RIGHT))).task.reference
-    assert list(reference) == ["kind", "instances", "ids", "attempts", "split"]
+    assert list(reference) == ["kind", "instances", "ids", "attempts", "split", "library"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from agentopt.llm.recorded import Exchange, RecordedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.llm.sdk import SDKTransport
 from agentopt.llm.transport import Endpoint, Transport
-from agentopt.proposers.optoprime import parse_reply, reply_schema
+from agentopt.proposers.reply import parse_reply, reply_schema
 from agentopt.space import Space
 
 TRANSPORTS: dict[str, Callable[[Endpoint], Transport]] = {"pooled": PooledTransport, "sdk": SDKTransport}
@@ -102,7 +102,7 @@ def call(llm: LLM, load: Load) -> None:
     """One call, as a workflow or a proposer makes it."""
     reply = llm.complete(STRUCTURED if load.parses else PLAIN)
     if load.parses:
-        parse_reply(reply.text, SPACE, START)
+        parse_reply(reply.text, SPACE, START, origin="optoprime")
 
 
 def row(title: str, load: Load, measure: str, *, limit: float) -> str:

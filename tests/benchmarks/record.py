@@ -38,4 +38,4 @@ def events_per_second(threads: int) -> float:
 
 if __name__ == "__main__":
     for threads in (1, 8):
-        print(f"{threads} threads: {events_per_second(threads):,.0f} events/s")  # noqa: T201
+        print(f"{threads} threads: {events_per_second(threads):,.0f} events/s")

@@ -426,3 +426,29 @@ def test_reference_programs_are_captured_and_their_optimum_is_certified(capsys: 
         assert any(verification.objective == pytest.approx(answer, rel=1e-6) for answer in answers), problem["id"]
         assert verification.solver_verdict == "certified", f"{problem['id']}\n{verification}"
     assert len(problems) == 90
+
+
+def test_a_higher_level_checks_more() -> None:
+    solution = solve(KNAPSACK)
+
+    fast, standard, rigorous = (
+        verify(KNAPSACK, solution, level=level, second_solver=None) for level in ("fast", "standard", "rigorous")
+    )
+
+    assert {check.name for check in fast.checks} == {check.name for check in standard.checks}
+    relations = [check for check in rigorous.checks if check.name.startswith("relation: ")]
+    assert len(relations) >= 10
+    assert {check.verdict for check in relations} == {"proved"}
+    assert rigorous.solver_verdict == "certified"
+
+
+def test_an_unknown_level_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="fast, standard, rigorous"):
+        verify(KNAPSACK, solve(KNAPSACK), level="exact")  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_a_solution_without_a_basis_is_certified_by_another_solve() -> None:
+    boxed = replace(THIRDS, columns=tuple(replace(column, upper=9.0) for column in THIRDS.columns))
+    solution = replace(solve(boxed), column_basis=None, row_basis=None)
+
+    assert verify(boxed, solution, second_solver=None).solver_verdict == "certified"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, get_args
 
 from agentopt.canonical import Json
@@ -35,6 +35,8 @@ class Solution:
         primal_ray: one entry per column, a direction along which the objective improves without end.
         time_s: seconds the solver took.
         solver: name and version, such as `HiGHS 1.15.1`.
+        is_local: the point is the end of a local search, which nothing limited and which proves no optimum.
+        options: what it was asked for: `time_limit_s`, `gap`, `seed`, `threads`.
         message: what else the solver said, such as why it refused the model.
     """
 
@@ -52,6 +54,13 @@ class Solution:
     time_s: float = 0.0
     solver: str = ""
     message: str = ""
+    is_local: bool = False
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    def record(self) -> Json:
+        """The solve as an event: who was asked for what, what came of it, and how long it took."""
+        kept = ("solver", "options", "status", "objective", "bound", "gap", "time_s", "message")
+        return {name: _to_json(getattr(self, name)) for name in kept}
 
     def to_json(self) -> Json:
         """Plain JSON data, `schema` 1; numbers that are not finite are texts such as `"inf"`."""
@@ -76,6 +85,25 @@ class Solution:
         return {column.name: value for column, value in zip(model.columns, self.values or ())}
 
 
+class Solver(Protocol):
+    """A solver of models."""
+
+    def __call__(
+        self, model: Model, *, time_limit_s: float = 60.0, gap: float = 0.0, seed: int = 0, threads: int = 1
+    ) -> Solution:
+        """What it says about `model`; status `error` and a message where it cannot represent the model exactly.
+
+        Args:
+            time_limit_s: seconds of the solve itself; what starting a process takes comes on top.
+            gap: relative gap at which it may stop; with 0.0, `optimal` means that nothing is better
+                within the solver's tolerances.
+
+        Raises:
+            MissingDependency: the solver is not installed.
+        """
+        ...
+
+
 class SecondSolver(Protocol):
     """A solver that shares no code with the first, asked for an independent answer."""
 
@@ -93,12 +121,16 @@ def _to_json(value: Any) -> Json:
         return [_to_json(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, Mapping):
+        return {name: _to_json(entry) for name, entry in value.items()}
     return value
 
 
 def _from_json(name: str, value: Json) -> Any:
     if isinstance(value, list):
         return tuple(_from_json(name, entry) for entry in value)
+    if isinstance(value, dict):
+        return {key: _from_json(key, entry) for key, entry in value.items()}
     if isinstance(value, str) and name not in ("status", "solver", "message", "column_basis", "row_basis"):
         return float(value)
     return value

@@ -5,15 +5,19 @@ Source: https://ergo-code.github.io/HiGHS, options and `HighsModelStatus`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from agentopt.canonical import Json
-from agentopt.errors import UsageError
-from agentopt.modeling.model import Column, Model, Objective
+from agentopt.modeling.convexity import is_convex
+from agentopt.modeling.exact import ExactProgram
+from agentopt.modeling.linearization import linearized
+from agentopt.modeling.model import Column, Model, Objective, Row
 from agentopt.modeling.solvers.base import BasisStatus, Solution, Status
+from agentopt.modeling.solvers.child import Options, solve_in_child
 from agentopt.modeling.solvers.highs_model import to_hessian, to_highs
 
 # A status with a point in hand, and the same status without one.
@@ -59,12 +63,20 @@ def solve(model: Model, *, time_limit_s: float = 60.0, gap: float = 0.0, seed: i
         threads: where this process has solved with another number of threads, HiGHS cannot change it;
             that number is then used, and `message` says so.
     """
+    asked = Options(time_limit_s=time_limit_s, gap=gap, seed=seed, threads=threads)
+    if "ortools" in sys.modules and "highspy" not in sys.modules:  # where the one is loaded, the other cannot be
+        return solve_in_child("highs", model, asked)
     started = time.perf_counter()
     solution = _solve(model, _options(time_limit_s, gap, seed, threads))
-    if solution.status in ("infeasible", "unbounded"):
+    if solution.status in ("infeasible", "unbounded") and model.is_linear:
         left_s = max(1.0, time_limit_s - (time.perf_counter() - started))
         solution = _with_rays(model, solution, _options(left_s, gap, seed, threads))
-    return replace(solution, time_s=time.perf_counter() - started)
+    return replace(solution, time_s=time.perf_counter() - started, options=asdict(asked))
+
+
+def solve_here(model: Model, options: Options, choice: str = "") -> Solution:  # noqa: ARG001 - one solver only
+    """`solve` in a process started for it."""
+    return solve(model, **asdict(options))
 
 
 def solve_json(source: str, model: Json, options: Mapping[str, Any] | None = None) -> Json:  # noqa: ARG001
@@ -82,8 +94,16 @@ def solve_json(source: str, model: Json, options: Mapping[str, Any] | None = Non
 
 
 def relaxation(model: Model) -> Model:
-    """`model` as a linear program: integrality dropped, a semicontinuous column widened to hold 0."""
-    return replace(model, columns=tuple(_relaxed(column) for column in model.columns))
+    """`model` as a linear program: a relaxation of its points, and the linear part of its objective.
+
+    Integrality and sets are dropped, a semicontinuous column is widened to hold 0, and a row with products or an
+    indicator loses its bounds.
+    """
+    columns = tuple(_relaxed(column) for column in model.columns)
+    if model.is_linear:
+        return replace(model, columns=columns)
+    rows = tuple(Row(name=row.name) if row.quadratic or row.indicator else row for row in model.rows)
+    return replace(model, columns=columns, rows=rows, objective=replace(model.objective, quadratic={}), sets=())
 
 
 def _relaxed(column: Column) -> Column:
@@ -93,8 +113,6 @@ def _relaxed(column: Column) -> Column:
 
 
 def _options(time_limit_s: float, gap: float, seed: int, threads: int) -> dict[str, Any]:
-    if time_limit_s < 0 or gap < 0:
-        raise UsageError(f"a time limit and a gap are not negative, got {time_limit_s} and {gap}")
     return {
         "output_flag": False,
         "time_limit": float(time_limit_s),
@@ -111,12 +129,39 @@ def _options(time_limit_s: float, gap: float, seed: int, threads: int) -> dict[s
 def _solve(model: Model, options: Mapping[str, Any]) -> Solution:
     if not model.columns:
         return _without_columns(model)
+    if model.has_logic:
+        return _solve_linearized(model, options)
+    reason = _why_not(model)
+    if reason:
+        return Solution(status="error", solver="HiGHS", message=reason)
     highs, message = _run(model, options)
     name = highs.getModelStatus().name
     if name == "kUnboundedOrInfeasible" or (name == "kUnbounded" and model.is_mixed_integer):
         return _settled(model, options)
     solution = _read(model, highs)
     return replace(solution, message="; ".join(filter(None, (message, solution.message))))
+
+
+def _solve_linearized(model: Model, options: Mapping[str, Any]) -> Solution:
+    """The answer for an equivalent model without indicators and sets, where there is one; no duals, no basis."""
+    linear = linearized(model)
+    if linear.model.has_logic:
+        return Solution(status="error", solver="HiGHS", message=f"HiGHS cannot be told: {'; '.join(linear.kept)}")
+    found = _solve(linear.model, options)
+    values = None if found.values is None else linear.restored(found.values)
+    return replace(found, values=values, row_duals=None, reduced_costs=None, column_basis=None, row_basis=None)
+
+
+def _why_not(model: Model) -> str:
+    """What of the products in `model` HiGHS does not solve; empty if it solves all."""
+    rows = [row.name for row in model.rows if row.quadratic]
+    if rows:
+        return f"HiGHS takes no products in rows, such as in row `{rows[0]}`; SCIP does"
+    if model.objective.quadratic and model.is_mixed_integer:
+        return "HiGHS takes no products in the objective of a model with integer columns; SCIP does"
+    if model.objective.quadratic and not is_convex(ExactProgram.of(model).products):
+        return "HiGHS takes products in the objective only where they are convex, and these are not; SCIP takes them"
+    return ""
 
 
 def _settled(model: Model, options: Mapping[str, Any]) -> Solution:
@@ -167,11 +212,11 @@ def _run(model: Model, options: Mapping[str, Any]) -> tuple[Any, str]:
     highs = highspy.Highs()
     for name, value in options.items():
         highs.setOptionValue(name, value)
-    if highs.passModel(to_highs(model)) == highspy.HighsStatus.kError:
+    passed = [highs.passModel(to_highs(model))]
+    if model.objective.quadratic:
+        passed.append(highs.passHessian(to_hessian(model)))
+    if highspy.HighsStatus.kError in passed:
         return highs, "HiGHS refused the model"
-    hessian = to_hessian(model)
-    if hessian is not None and highs.passHessian(hessian) == highspy.HighsStatus.kError:
-        return highs, "HiGHS refused the quadratic objective, which is not convex"
     if highs.run() == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
         highs.setOptionValue("threads", 0)  # the scheduler of this process runs with another number
         highs.run()

@@ -215,7 +215,8 @@ def test_json_that_is_no_solution_is_refused(data: object) -> None:
 def test_solve_json_is_solve_for_another_process() -> None:
     answer = Solution.from_json(solve_json("", DIET.to_json(), {"time_limit_s": 5.0}))
 
-    assert dataclasses.replace(answer, time_s=0.0) == dataclasses.replace(solve(DIET), time_s=0.0)
+    expected = solve(DIET, time_limit_s=5.0)
+    assert dataclasses.replace(answer, time_s=0.0) == dataclasses.replace(expected, time_s=0.0)
 
 
 def test_a_process_that_solved_with_other_threads_still_gets_an_answer() -> None:

@@ -1,0 +1,127 @@
+"""Zeroth-order descent from rankings alone, by scores, by a model or by a person."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from agentopt.candidate import Archive, Candidate
+from agentopt.errors import UsageError
+from agentopt.llm.base import Capability
+from agentopt.optimizers.base import best_by_mean
+from agentopt.optimizers.cube_search import CubeSearch, Plan, Scene
+from agentopt.optimizers.settings import require_positive
+from agentopt.proposers.base import Context
+from agentopt.proposers.ranking import ranked_by_model
+
+
+class ZORank(CubeSearch):
+    """Steps along the sum of random directions, weighted by how often each was better than another.
+
+    One round measures the best point's surroundings, then points along the direction found. While nothing better
+    turns up, directions are averaged over rounds, and reach and step shrink by `shrink`.
+
+    Args:
+        samples: points around the best one in each round.
+        reach: standard deviation of these around it, in widths of the bounds.
+        step: length of the longest step.
+        shrink: each of the `tries` steps is so much shorter than the one before.
+        tries: steps tried along each direction.
+        judge: who ranks: `score`, or `llm`: the optimizer's model is shown the outputs and replies with their order.
+            With the model `manual:<folder>`, that is a person. The outputs need no score then.
+
+    Source: ZO-RankSGD, arXiv:2303.03751, with weights that add up to zero (the authors' code has
+    `m - 2j` for rank j, which pulls the estimate towards the mean sample) and steps of set length.
+    """
+
+    name = "zo-rank"
+
+    def __init__(
+        self,
+        *,
+        samples: int = 5,
+        reach: float = 0.15,
+        step: float = 0.4,
+        shrink: float = 0.5,
+        tries: int = 3,
+        judge: Literal["score", "llm"] = "score",
+    ) -> None:
+        require_positive(reach=reach, step=step, shrink=shrink, tries=tries)
+        if samples < 2:
+            raise UsageError(f"`samples` is {samples}; expected 2 or more, since one point has no rank")
+        if judge not in ("score", "llm"):
+            raise UsageError(f"`judge` is {judge!r}; expected score or llm")
+        self.samples = samples
+        self.reach = reach
+        self.step = step
+        self.shrink = shrink
+        self.tries = tries
+        self.judge = judge
+
+    @property
+    def needs(self) -> frozenset[Capability | str]:  # type: ignore[override]  # depends on a setting
+        """The model, where it ranks."""
+        return frozenset({"llm"}) if self.judge == "llm" else frozenset()
+
+    def plan(self, scene: Scene) -> Plan:
+        """Rounds of samples and steps. Only the order of the scores within one batch is used."""
+        rng, best, scale = scene.rng, scene.start, 1.0
+        total = [0.0] * len(best)
+        while True:
+            directions = [[rng.gauss(0, 1) for _ in best] for _ in range(self.samples)]
+            samples = [_moved(best, direction, scale * self.reach) for direction in directions]
+            scores = yield [best, *samples]
+            for weight, direction in zip(rank_weights(scores[1:]), directions):
+                total = [t + weight * z for t, z in zip(total, direction)]
+            length = math.hypot(*total) or 1.0
+            lengths = [scale * self.step * self.shrink**number for number in range(self.tries)]
+            steps = [_moved(best, total, step / length) for step in lengths]
+            _, luckiest = max(zip(scores[1:], samples))
+            tried = [best, luckiest, *steps]
+            scores = yield tried
+            winner = tried[max(range(len(tried)), key=lambda place: (scores[place], -place))]
+            if winner == best:
+                scale *= self.shrink
+            else:
+                best, total = winner, [0.0] * len(best)
+
+    def best(self, context: Context) -> Candidate:
+        """The highest mean; with a judge, the first of the last ranking, in which the best so far takes part."""
+        rankings = [c.notes["ranking"] for c in context.archive.candidates if "ranking" in c.notes]
+        return context.archive.candidates[rankings[-1][0]] if rankings else best_by_mean(context)
+
+    def rated(self, context: Context, candidates: Sequence[Candidate | None]) -> list[float]:
+        """Scores, or the negative place in the ranking; all the same where nobody gave a usable ranking."""
+        if self.judge == "score":
+            return super().rated(context, candidates)
+        archive = context.archive
+        failed = {c.id for c in candidates if c and any(e.status == "failed" for e in archive.evaluations(c.id))}
+        ids = list(dict.fromkeys(c.id for c in candidates if c is not None and c.id not in failed))
+        order = ids if len(ids) < 2 else _remembered(archive, ids) or ranked_by_model(context, ids)
+        return [
+            -math.inf if c is None or c.id in failed else -float(order.index(c.id)) if order else 0.0
+            for c in candidates
+        ]
+
+    def noted(self, candidates: Sequence[Candidate | None], scores: Sequence[float]) -> Mapping[str, Any]:
+        """The ranking that somebody gave, so that nobody is asked twice."""
+        placed = {c.id: score for c, score in zip(candidates, scores) if c is not None and math.isfinite(score)}
+        if self.judge == "score" or not any(placed.values()):
+            return {}
+        return {"ranking": sorted(placed, key=lambda candidate: -placed[candidate])}
+
+
+def rank_weights(scores: Sequence[float]) -> list[float]:
+    """For each score, how many it is above less how many it is below, as a share of all pairs; they add up to 0."""
+    pairs = len(scores) * (len(scores) - 1) / 2
+    return [sum((own > other) - (own < other) for other in scores) / pairs for own in scores]
+
+
+def _moved(point: Sequence[float], direction: Sequence[float], by: float) -> tuple[float, ...]:
+    return tuple(min(max(x + by * z, 0.0), 1.0) for x, z in zip(point, direction))
+
+
+def _remembered(archive: Archive, ids: Sequence[int]) -> list[int]:
+    rankings: list[list[int]] = [c.notes["ranking"] for c in archive.candidates if "ranking" in c.notes]
+    return next((ranking for ranking in rankings if set(ranking) == set(ids)), [])

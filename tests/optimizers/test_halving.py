@@ -1,0 +1,66 @@
+"""Halving spends little on most candidates, and measures on all what it returns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+
+import agentopt as ao
+from agentopt.errors import UsageError
+from agentopt.events import Evaluated, Event
+
+
+def noisy(optimizer: str, seed: int, evaluations: int, found: list[Event] | None = None) -> float:
+    """True score of what is returned, where each of 27 instances is one draw of the noise."""
+    x = ao.Parameter(0.9, name="x", bounds=(0.0, 1.0))
+    rows = [{"id": f"d{n}", "split": "dev", "draw": n} for n in range(27)] + [{"id": "t", "split": "train", "draw": 0}]
+
+    def score(x: float, draw: int) -> float:
+        return -abs(x - 0.3) + Random(f"{seed}:{draw}").gauss(0, 0.3)
+
+    measured = ao.bundle(score)
+
+    def workflow(draw: Any) -> Any:
+        return measured(x, draw)  # type: ignore[arg-type]  # a parameter stands for its value
+
+    result = ao.optimize(
+        workflow,
+        parameters=[x],
+        examples=rows,
+        feedback=lambda s: s,
+        optimizer=optimizer,
+        budget=ao.Budget(evaluations=evaluations),
+        out=None,
+        seed=seed,
+        on_event=(found if found is not None else []).append,
+    )
+    return -abs(float(result.values["x"]) - 0.3)
+
+
+def test_most_candidates_are_measured_on_few_instances() -> None:
+    found: list[Event] = []
+    noisy("halving:optimizer=(random:batch=9),smallest=3,factor=3", 0, 300, found)
+    sizes = Counter(Counter(e.candidate for e in found if isinstance(e, Evaluated)).values())
+    assert sizes[3] > sizes[9] > sizes[27] >= 2
+
+
+def test_a_third_of_a_rung_goes_on() -> None:
+    found: list[Event] = []
+    noisy("halving:optimizer=(random:batch=9),smallest=3,factor=3", 1, 27 + 9 * 3 + 3 * 6 + 18, found)
+    sizes = Counter(Counter(e.candidate for e in found if isinstance(e, Evaluated)).values())
+    assert sizes == {27: 2, 9: 2, 3: 6}
+
+
+def test_half_of_the_measurements_find_as_good_a_point() -> None:
+    full = [noisy("random:batch=9", seed, 540) for seed in range(5)]
+    halved = [noisy("halving:optimizer=(random:batch=9),smallest=3", seed, 270) for seed in range(5)]
+    assert sum(halved) >= sum(full)
+
+
+@pytest.mark.parametrize("settings", ["factor=1", "smallest=0"])
+def test_settings_that_cannot_work_are_a_usage_error(settings: str) -> None:
+    with pytest.raises(UsageError, match=settings.partition("=")[0]):
+        noisy(f"halving:optimizer=random,{settings}", 0, 30)
