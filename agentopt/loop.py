@@ -35,7 +35,7 @@ from agentopt.prompts import load_prompt
 from agentopt.proposers.base import Proposer, settings_of
 from agentopt.result import Result
 from agentopt.review import Review
-from agentopt.run import Run, Settings
+from agentopt.run import Run, Settings, plans_ahead
 from agentopt.sandbox.base import Sandbox
 from agentopt.sandbox.local import LocalSandbox
 from agentopt.store.lock import run_lock
@@ -253,6 +253,15 @@ def open_model(spec: str | LLM, role: ExchangeRole, *, mode: ReplayMode = "stric
     )
 
 
+def _check_review(settings: Settings) -> None:
+    optimizer, is_reviewed = settings.optimizer, settings.review is not None
+    name = settings_of(optimizer)["name"]
+    if "person" in optimizer.needs and not is_reviewed:
+        raise UsageError(f"optimizer `{name}` has a person rank; give `review=True`, or --review")
+    if is_reviewed and plans_ahead(optimizer) and "person" not in optimizer.needs:
+        raise UsageError(f"optimizer `{name}` cannot do without the points it asks for, so they cannot be reviewed")
+
+
 def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -> None:
     """Refuses what cannot work before anything is spent."""
     needs = settings.optimizer.needs
@@ -260,7 +269,8 @@ def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -
     if "llm" in needs and model is None:
         name = settings_of(settings.optimizer)["name"]
         raise UsageError(f"optimizer `{name}` asks a model; give `llm=`, such as llm='openai:gpt-5-mini'")
-    if model is not None and (missing := sorted(needs - {"llm"} - model.capabilities)):
+    _check_review(settings)
+    if model is not None and (missing := sorted(needs - {"llm", "person"} - model.capabilities)):
         raise UsageError(f"the optimizer needs a model with {missing}; `{model.name}` has {sorted(model.capabilities)}")
     if task.needs_llm and "workflow" not in models:
         raise UsageError(f"workflow `{task.workflow.operation.name}` asks for an `llm`; give `llm=` or `workflow_llm=`")

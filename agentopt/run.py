@@ -229,7 +229,9 @@ class Run:
         if unseen:
             raise UsageError(f"the optimizer asks for {unseen}; only train and dev instances of the task are measured")
         self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
-        passed = trials if self._reviewing is None else self._reviewing.passed(trials, self._refused)
+        passed = trials
+        if self._reviewing is not None and not plans_ahead(self.settings.optimizer):
+            passed = self._reviewing.passed(trials, self._refused)
         known = [replace(t, candidate=self._add(t.candidate)) for t in passed]
         self._emit(asked(known, rejected=len(trials) - len(passed)))
         return self._engine.measure(known, self.archive)
@@ -445,6 +447,11 @@ class Run:
 
     def _resumed(self) -> Resumed:
         return Resumed(budget=self.settings.budget.limits(), platform=_platform())
+
+
+def plans_ahead(optimizer: Optimizer) -> bool:
+    """Whether it goes on only from the very candidates that it asked for; see `CubeSearch`."""
+    return bool(getattr(optimizer, "plans_ahead", False))
 
 
 def _platform() -> dict[str, str]:
