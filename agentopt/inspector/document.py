@@ -10,6 +10,7 @@ A document of a run that goes on can be made again at any time; what it holds al
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -25,10 +26,17 @@ DOCUMENT_VERSION = 1
 EXCHANGES_PER_PIECE = 50
 
 
-def run_document(run: RunView) -> dict[str, Any]:
-    """The run without its bulk. Numbers that JSON cannot hold are the strings `Infinity` and `-Infinity`."""
+def run_document(run: RunView, *, after: int = -1) -> dict[str, Any]:
+    """The run without its bulk. Numbers that JSON cannot hold are the strings `Infinity` and `-Infinity`.
+
+    Args:
+        after: of candidates, steps and exchanges, those about which something was written after the event of that
+            serial; `last` of a document is the serial for the next time.
+    """
     header, result = run.header, run.result or {}
     steps = _steps_of(run)
+    news = {number for number, candidate in run.candidates.items() if candidate.last > after}
+    first_exchange = bisect_right(run.exchange_places, (after, math.inf))
     test_gain = as_interval(result.get("test_gain"))
     return {
         "document": DOCUMENT_VERSION,
@@ -44,6 +52,7 @@ def run_document(run: RunView) -> dict[str, Any]:
         "seconds": _number(run.seconds),
         "stopped": stopped(run),
         "is_finished": run.finished is not None,
+        "last": run.last,
         "instances": header.instances,
         "compared_split": run.compared_split,
         "parameters": [_parameter(p) for p in header.space],
@@ -53,9 +62,9 @@ def run_document(run: RunView) -> dict[str, Any]:
         "verdict": verdict(test_gain) if test_gain else "",
         "rates": {str(name): _number(rate) for name, rate in (result.get("rates") or {}).items()},
         "spent": {role: asdict(one) for role, one in spending_by_role(run).items()},
-        "candidates": [_candidate(run, c, steps) for c in run.candidates.values()],
-        "steps": [_step(run, step) for step in run.steps],
-        "exchanges": [_exchange(run, number) for number in range(len(run.exchanges))],
+        "candidates": [_candidate(run, run.candidates[number], steps) for number in run.candidates if number in news],
+        "steps": [_step(run, s) for s in run.steps if s.candidate is None or news & {s.candidate, *s.parents}],
+        "exchanges": [_exchange(run, number) for number in range(first_exchange, len(run.exchanges))],
         "exchanges_per_piece": EXCHANGES_PER_PIECE,
     }
 

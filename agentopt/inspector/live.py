@@ -83,8 +83,11 @@ class LiveRecord:
             ],
         }
 
-    def document(self, name: str) -> Any:
+    def document(self, name: str, *, after: int = -1) -> Any:
         """A run's document, or a piece of it (see `inspector.document`), by name as the page asks for it.
+
+        Args:
+            after: as in `run_document`.
 
         Raises:
             UsageError: there is no such run or piece.
@@ -97,7 +100,7 @@ class LiveRecord:
         with self._lock:
             followed = self._followed(run)
             if piece is None:
-                return run_document(followed)
+                return run_document(followed, after=after)
             make = candidate_piece if piece["kind"] == "candidate" else exchanges_piece
             return make(followed, int(piece["number"]))
 

@@ -6,6 +6,7 @@ It reads the record and never writes it. Needs the extra `ui`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def make_app(record: LiveRecord, guard: Guard) -> Starlette:
         routes=[
             *(Route(path, _Page(path, guard).get) for path in _PAGES),
             Route("/data/runs.json", _reading(lambda _: record.runs())),
-            Route("/data/{name:path}.json", _reading(lambda asked: record.document(asked.path_params["name"]))),
+            Route("/data/{name:path}.json", _reading(lambda asked: _document(record, asked))),
             Route("/states", _reading(lambda asked: record.states(asked.query_params.get("run")))),
             Route("/stop", _changing(lambda data: record.stop(_text(data, "run"))), methods=["POST"]),
             Route("/resume", _changing(lambda data: str(record.resume(_text(data, "run")))), methods=["POST"]),
@@ -156,6 +157,13 @@ def _replied(make: Callable[[], Any], status_of_mistake: int) -> Response:
         data, status = {"problem": str(error)}, status_of_mistake if isinstance(error, UsageError) else 500
     text = json.dumps(data, separators=(",", ":"))
     return Response(text, status, headers=_HEADERS, media_type="application/json")
+
+
+def _document(record: LiveRecord, asked: Request) -> Any:
+    after = asked.query_params.get("after", "-1")
+    if not re.fullmatch(r"-1|\d{1,15}", after):
+        raise UsageError(f"`after` is {after[:50]!r}; expected the serial of an event")
+    return record.document(asked.path_params["name"], after=int(after))
 
 
 def _text(data: dict[str, Any], name: str) -> str:

@@ -22,11 +22,13 @@ class CandidateView:
 
     Args:
         places: of each evaluation, its serial in the record and when it was written.
+        last: serial of the last event about it.
     """
 
     added: CandidateAdded
     evaluations: list[Evaluated] = field(default_factory=list)
     places: list[tuple[int, float]] = field(default_factory=list)
+    last: int = 0
 
     def mean(self, split: str) -> float | None:
         """Mean score on a split, over what was measured there; `None` where nothing has a score."""
@@ -78,6 +80,7 @@ class RunView:
         finished: `None` where the run is still going on, or was killed.
         started_at: seconds since 1970.
         seconds: from the first event to the last.
+        last: serial of the last event.
         read: reads an event by its serial, where the view was made from an outline; `whole_evaluation` and
             `whole_exchange` use it.
     """
@@ -91,21 +94,23 @@ class RunView:
     seconds: float
     exchange_places: list[tuple[int, float]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    last: int = 0
     read: Callable[[int], StoredEvent] | None = field(default=None, repr=False)
     _asked: list[int] = field(default_factory=list)  # exchanges of the proposal that comes
 
     def take(self, one: StoredEvent) -> None:
         """Enters the next event of the run."""
-        self.seconds = one.time - self.started_at
+        self.seconds, self.last = one.time - self.started_at, one.serial
         match one.event:
             case CandidateAdded() as added:
-                self.candidates[added.candidate] = CandidateView(added)
+                self.candidates[added.candidate] = CandidateView(added, last=one.serial)
                 if added.parents:
                     self._add_step(added.candidate, added.parents)
             case Evaluated() as evaluated if evaluated.candidate in self.candidates:
                 candidate = self.candidates[evaluated.candidate]
                 candidate.evaluations.append(evaluated)
                 candidate.places.append((one.serial, one.time))
+                candidate.last = one.serial
             case Exchanged() as exchanged:
                 if exchanged.exchange.get("role") == "optimizer":
                     self._asked.append(len(self.exchanges))

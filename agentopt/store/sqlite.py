@@ -52,8 +52,8 @@ STORE_VERSION = len(_MIGRATIONS)
 OUTLINE = """case kind
     when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
     when 'exchanged' then json_set(
-        json_remove(body, '$.exchange.reply.text'), '$.exchange.request.messages', json_array(json_object(
-            'content', substr(coalesce(json_extract(body, '$.exchange.request.messages[#-1].content'), ''), 1, 300))))
+        json_remove(body, '$.exchange.reply.text'), '$.exchange.request', json_object('messages', json_array(json_object(
+            'content', substr(coalesce(json_extract(body, '$.exchange.request.messages[#-1].content'), ''), 1, 300)))))
     else body end"""
 """An event without its bulk, as SQL: of an exchange's request, how the last message begins is left."""
 
@@ -201,7 +201,8 @@ class Store:
     def outline(self, run: str) -> Iterator[StoredEvent]:
         """The run's events in order, without their bulk, which `event` reads when it is wanted.
 
-        Left out are graphs, outputs and words of feedback of evaluations, and requests and replies of exchanges.
+        Left out are graphs, outputs and words of feedback of evaluations, and requests and replies of exchanges,
+        except how the last message of a request begins.
 
         Raises:
             UsageError: there is no such run.

@@ -184,10 +184,23 @@ def test_documents_and_pieces_are_those_of_the_whole_record(server: Server) -> N
         assert server.ask("GET", f"/data/{stands['run']}/candidate/999.json").status_code == 404
 
 
+def merged(known: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    """A document with what is new in it."""
+    keys = {"candidates": "candidate", "steps": "step", "exchanges": "exchange"}
+    lists = {n: list({one[k]: one for one in [*known.get(n, []), *news[n]]}.values()) for n, k in keys.items()}
+    return {**known, **news, **lists}
+
+
+@pytest.mark.parametrize("after", ["x", "-2", "1.5", "", "9" * 16])
+def test_a_serial_that_is_none_is_refused(server: Server, after: str) -> None:
+    assert server.ask("GET", f"/data/{branin(server)}.json?after={after}").status_code == 404
+
+
 def test_what_is_written_later_is_in_the_next_document(server: Server) -> None:
     stored = read_trace(shelf("traces") / TRACE)
     header = stored[0].event
     assert isinstance(header, RunStarted)
+    known: dict[str, Any] = {}
     with Store(server.store, clock=lambda: 5.0) as store:
         events = [header.model_copy(update={"run": "grows"}), *(s.event for s in stored[1:])]
         for number, event in enumerate(events):
@@ -195,6 +208,8 @@ def test_what_is_written_later_is_in_the_next_document(server: Server) -> None:
             if number in (0, 1, 7, len(events) // 2, len(events) - 1):
                 expected = run_document(view(store.events("grows")))
                 assert server.get("/data/grows.json") == httpx.Response(200, json=expected).json()
+                known = merged(known, server.get(f"/data/grows.json?after={known.get('last', -1)}"))
+                assert known == server.get("/data/grows.json")
                 (stands,) = server.get("/states?run=grows")["runs"]
                 assert stands["last"] == number
     assert stands["state"] == "finished"

@@ -6,9 +6,10 @@ function startFollowing() {
   const queue = questionQueue();
   const bar = make("div", { class: "bar", role: "status" }, standing, problem);
   const tell = (words) => (problem.textContent = words);
-  let [shown, last, before] = ["", -1, ""];
+  let before = "";
   keepLooking(async () => {
-    const run = page.runs[asked().number]?.run;
+    const number = asked().number;
+    const run = page.runs[number]?.run;
     if (run === undefined) return undefined;
     const found = await states(run);
     if (found === null) return tell("the server does not answer; is `agentopt ui` still going on?");
@@ -19,10 +20,24 @@ function startFollowing() {
     queue.update(found.questions);
     if (JSON.stringify(one) !== before) standing.replaceChildren(...standingOf(one, tell));
     before = JSON.stringify(one);
-    if (shown === run && one.last !== last && !isBusy()) await refresh();
-    if (shown !== run || !isBusy()) [shown, last] = [run, one.last];
+    if (page.open.has(number) && page.open.get(number).last < one.last && !isBusy()) await catchUp(number, run);
     return undefined;
   });
+}
+
+/** Reads what is new in an open run, and shows the view again. */
+async function catchUp(number, run) {
+  const before = page.open.get(number);
+  const reply = await fetch(`${document.body.dataset.source}${encodeURIComponent(run)}.json?after=${before.last}`);
+  if (!reply.ok) return;
+  const news = await reply.json();
+  const merged = (name, key) => {
+    const byKey = new Map([...before[name], ...news[name]].map((one) => [one[key], one]));
+    return [...byKey.values()];
+  };
+  const lists = { candidates: merged("candidates", "candidate"), steps: merged("steps", "step"), exchanges: merged("exchanges", "exchange") };
+  page.open.set(number, openRun(page.source, number, { ...before, ...news, ...lists }));
+  await show({ isSame: true });
 }
 
 function standingOf(one, tell) {
