@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench wheel
+.PHONY: help demo test check fmt bench wheel browser
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ bench: $(INSTALLED)  ## Measure the graph; beside trace-opt with PEER=<python of
 
 wheel: $(INSTALLED)  ## Build the distribution, install it in a fresh environment, and try it
 	$(BIN)/pytest -m wheel
+
+browser: $(INSTALLED)  ## Check the inspector's page in the system's Chromium, headless
+	$(BIN)/python -m pip install --quiet -e '.[browser]'
+	$(BIN)/pytest -m browser
 
 $(INSTALLED): pyproject.toml hatch_build.py
 	$(PYTHON) -m venv $(VENV)
