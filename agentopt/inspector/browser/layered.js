@@ -1,6 +1,7 @@
 // A layered layout, as in Sugiyama, Tagawa and Toda (1981): layers by longest paths, order by barycentres, places by
 // the least squares fit that keeps the order. The same method as agentopt/graph/layout.py, here so that a graph can
-// be laid out again when something in it is opened.
+// be laid out again when something in it is opened. It takes the place of cytoscape with dagre (both MIT), which would
+// add 485 kB to every page.
 
 const SWEEPS = 8;
 const LONGEST_ROUTE = 48; // layers in which an edge has a point of its own
