@@ -18,7 +18,7 @@ from agentopt.adapters.prompt import examples_task
 from agentopt.adapters.scores import scores_of
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
-from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, price_or_file, print_json
+from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, price_or_file, print_json, say_reviewed
 from agentopt.cli.progress import Progress
 from agentopt.cli.scores import print_scores
 from agentopt.errors import UsageError
@@ -98,8 +98,7 @@ def run(
     budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     evaluations_made: list[Evaluated] = []
     if review:
-        where = "" if out == Path("runs") else f" {out}"
-        print(f"agentopt: every proposal waits until it is decided in: agentopt ui{where}", file=sys.stderr)
+        say_reviewed(out)
     with Progress(quiet=as_json) as progress, interruptible(progress, out):
 
         def on_event(event: Event) -> None:

@@ -53,6 +53,7 @@ class LiveRecord:
         self._reviewer = reviewer
         self._reader = RecordReader(path)
         self._control = Control(path)
+        self._views_lock = threading.Lock()
         self._lock = threading.Lock()
         self._views: dict[str, _Followed[RunView]] = {}
         self._standings: dict[str, _Followed[Standing]] = {}
@@ -97,7 +98,7 @@ class LiveRecord:
         run = name if piece is None else piece["run"]
         if run not in known:
             raise UsageError(f"there is no run `{run[:100]}`")
-        with self._lock:
+        with self._views_lock:
             followed = self._followed(run)
             if piece is None:
                 return run_document(followed, after=after)

@@ -14,7 +14,9 @@ class Spending:
     """Requests to models and what they took.
 
     Args:
+        calls: that were made; replies that were known already are not among them.
         failed: of the calls, those that brought no reply.
+        known: replies that were known already and took nothing.
         cost_usd: by the prices known for the model; 0 where none is known.
         seconds: of waiting for replies, added up over requests that ran side by side.
     """
@@ -25,6 +27,7 @@ class Spending:
     completion_tokens: int = 0
     cost_usd: float = 0.0
     seconds: float = 0.0
+    known: int = 0
 
 
 def spending(exchanges: Iterable[Mapping[str, Any]]) -> Spending:
@@ -32,6 +35,9 @@ def spending(exchanges: Iterable[Mapping[str, Any]]) -> Spending:
     total = Spending()
     for exchange in exchanges:
         reply = exchange.get("reply") or {}
+        if reply.get("cached"):
+            total.known += 1
+            continue
         usage = reply.get("usage") or {}
         total.calls += 1
         total.failed += not reply
@@ -53,6 +59,8 @@ def spending_text(total: Spending) -> str:
     parts = [f"{total.calls} call{'s' if total.calls != 1 else ''}"]
     if total.failed:
         parts.append(f"{total.failed} without a reply")
+    if total.known:
+        parts.append(f"{total.known} known replies")
     if total.prompt_tokens or total.completion_tokens:
         parts.append(f"{total.prompt_tokens} + {total.completion_tokens} tokens")
     if total.cost_usd:

@@ -52,7 +52,8 @@ STORE_VERSION = len(_MIGRATIONS)
 OUTLINE = """case kind
     when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
     when 'exchanged' then json_set(
-        json_remove(body, '$.exchange.reply.text'), '$.exchange.request', json_object('messages', json_array(json_object(
+        json_remove(body, '$.exchange.reply.text'),
+        '$.exchange.request', json_object('messages', json_array(json_object(
             'content', substr(coalesce(json_extract(body, '$.exchange.request.messages[#-1].content'), ''), 1, 300)))))
     else body end"""
 """An event without its bulk, as SQL: of an exchange's request, how the last message begins is left."""

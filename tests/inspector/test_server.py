@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,26 @@ def test_a_run_of_own_code_says_how_it_is_resumed(tmp_path: Path) -> None:
     assert (stands["state"], stands["can_resume"]) == ("interrupted", False)
     assert "agentopt.resume(" in stands["hint"]
     assert "agentopt.resume(" in server.post("/resume", {"run": stands["run"]}).json()["problem"]
+
+
+def test_a_run_that_cannot_be_resumed_says_why(tmp_path: Path) -> None:
+    pack = tmp_path / "branin"
+    shutil.copytree(shelf("tasks") / "numerical" / "branin", pack)
+
+    def stopping(question: ao.Question) -> ao.Decision:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ao.optimize(load_task(str(pack)), proposer="perturb", review=stopping, out=tmp_path)
+    shutil.rmtree(pack)
+    server = Server(tmp_path)
+    run = server.get("/data/runs.json")[0]["run"]
+    assert server.post("/resume", {"run": run}).status_code == 200
+    while not (stands := server.get("/states")["runs"][0])["hint"]:
+        assert stands["state"] in ("running", "interrupted")
+        time.sleep(0.1)
+    assert "there is no task" in stands["hint"]
+    assert "there is no task" in (tmp_path / f"agentopt.sqlite.{run}.log").read_text()
 
 
 def test_the_first_answer_counts_and_says_who_gave_it(server: Server) -> None:
