@@ -24,7 +24,7 @@ _KNOWN = "kind in ({})".format(",".join(f"'{kind}'" for kind in sorted(KINDS)))
 
 @dataclass(frozen=True)
 class RecordReader:
-    """Reads the record in `path`, which need not be there yet. Its folder must be writable: SQLite keeps files there."""
+    """Reads the record in `path`, if it is there already. Its folder must be writable: SQLite keeps files there."""
 
     path: Path
 
