@@ -6,6 +6,8 @@ const TABS = [["overview", "Overview"], ["steps", "Steps"], ["candidates", "Cand
 const TAB_OF = { step: "steps", candidate: "candidates", evaluation: "candidates", exchange: "exchanges" };
 const KEYS = [["1 – 5", "the tabs"], ["← →  or  j k", "previous, next"], ["/", "search"], ["?", "these keys"], ["in a graph", "arrows walk, enter opens, + − 0 zoom"]];
 
+const LOOK_AGAIN_MS = 2000;
+
 const page = { source: null, runs: [], open: new Map(), main: null, head: null };
 
 async function start() {
@@ -20,11 +22,15 @@ async function start() {
   await show();
 }
 
-/** Reads the open run again and shows what it holds by then; for a run that goes on. */
-async function refresh() {
-  page.open.clear();
-  page.runs = await page.source.runs();
-  await show({ isSame: true });
+/** Where a server can tell what a run that goes on holds by then, reads it again and shows it. */
+function lookAgain(run, view) {
+  clearTimeout(page.timer);
+  if (!page.source.isServed || run.is_finished || !TABS.some(([name]) => name === view)) return;
+  page.timer = setTimeout(async () => {
+    page.open.clear();
+    page.runs = await page.source.runs();
+    await show({ isSame: true });
+  }, LOOK_AGAIN_MS);
 }
 
 function asked() {
@@ -49,17 +55,21 @@ async function opened(number) {
 async function show({ isSame = false } = {}) {
   const at = location.hash;
   const { number, view, ids } = asked();
-  if (!page.runs.length) return page.main.replaceChildren(make("p", {}, "There are no runs."));
+  if (!page.runs.length) {
+    page.main.replaceChildren(make("p", {}, "There are no runs."));
+    page.main.dataset.at = at;
+    return;
+  }
   const run = await opened(number);
   const scroll = window.scrollY;
   page.head.replaceChildren(...heading(run, view));
   const content = await viewOf(run, view, ids);
-  if (location.hash !== at) return undefined; // somebody went on while a piece was read
+  if (location.hash !== at) return; // somebody went on while a piece was read
   page.main.replaceChildren(...content.flat(Infinity).filter(Boolean));
   page.main.dataset.view = view;
   page.main.dataset.at = at;
   window.scrollTo(0, isSame ? scroll : 0);
-  return undefined;
+  lookAgain(run, view);
 }
 
 function viewOf(run, view, [first, second]) {
