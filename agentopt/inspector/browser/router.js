@@ -2,9 +2,21 @@
 //
 // Addresses are #/<run>/<view>/<id>…, so every view can be linked to and the browser's back button works.
 
-const TABS = [["overview", "Overview"], ["steps", "Steps"], ["candidates", "Candidates"], ["compare", "Compare"], ["exchanges", "Exchanges"]];
+const TABS = [
+  ["overview", "Overview"],
+  ["steps", "Steps"],
+  ["candidates", "Candidates"],
+  ["compare", "Compare"],
+  ["exchanges", "Exchanges"],
+];
 const TAB_OF = { step: "steps", candidate: "candidates", evaluation: "candidates", exchange: "exchanges" };
-const KEYS = [["1 – 5", "the tabs"], ["← →  or  j k", "previous, next"], ["/", "search"], ["?", "these keys"], ["in a graph", "arrows walk, enter opens, + − 0 zoom"]];
+const KEYS = [
+  ["1 – 5", "the tabs"],
+  ["← →  or  j k", "previous, next"],
+  ["/", "search"],
+  ["?", "these keys"],
+  ["in a graph", "arrows walk, enter opens, + − 0 zoom"],
+];
 
 const LOOK_AGAIN_MS = 2000;
 
@@ -14,7 +26,13 @@ async function start() {
   page.source = openSource();
   page.head = make("header");
   page.main = make("main", { tabindex: "-1" });
-  page.keys = make("dialog", { "aria-label": "keys" }, make("h2", {}, "Keys"), facts(KEYS), make("button", { click: () => page.keys.close() }, "close"));
+  page.keys = make(
+    "dialog",
+    { "aria-label": "keys" },
+    make("h2", {}, "Keys"),
+    facts(KEYS),
+    make("button", { click: () => page.keys.close() }, "close"),
+  );
   document.body.append(page.head, page.main, page.keys);
   page.runs = await page.source.runs();
   window.addEventListener("hashchange", () => show());
@@ -89,17 +107,32 @@ function viewOf(run, view, [first, second]) {
 }
 
 function heading(run, view) {
-  const choose = make("select", { "aria-label": "run", change: () => (location.hash = address([choose.value, "overview"])) }, page.runs.map((one, i) => make("option", { value: i, selected: i === run.number }, `${one.task} ${one.run}`)));
-  const tabs = TABS.map(([name, words]) => make("a", { href: address([run.number, name]), "aria-current": (TAB_OF[view] ?? view) === name ? "page" : false }, words));
+  const choose = make(
+    "select",
+    { "aria-label": "run", change: () => (location.hash = address([choose.value, "overview"])) },
+    page.runs.map((one, i) => make("option", { value: i, selected: i === run.number }, `${one.task} ${one.run}`)),
+  );
+  const tabs = TABS.map(([name, words]) =>
+    make(
+      "a",
+      { href: address([run.number, name]), "aria-current": (TAB_OF[view] ?? view) === name ? "page" : false },
+      words,
+    ),
+  );
   const title = page.runs.length > 1 ? choose : make("b", {}, run.task || run.run);
-  return [make("div", { class: "title" }, title), make("nav", { "aria-label": "views" }, tabs), make("button", { class: "help", "aria-label": "keys", click: () => page.keys.showModal() }, "?")];
+  return [
+    make("div", { class: "title" }, title),
+    make("nav", { "aria-label": "views" }, tabs),
+    make("button", { class: "help", "aria-label": "keys", click: () => page.keys.showModal() }, "?"),
+  ];
 }
 
 function pressed(event) {
   const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
   const { number, view, ids } = asked();
-  const neighbour = (by) => [...page.main.querySelectorAll(".neighbours a")].find((one) => one.textContent.includes(by));
+  const neighbour = (by) =>
+    [...page.main.querySelectorAll(".neighbours a")].find((one) => one.textContent.includes(by));
   const keys = { ArrowLeft: "←", k: "←", ArrowRight: "→", j: "→" };
   if (/^[1-5]$/.test(event.key)) location.hash = address([number, TABS[Number(event.key) - 1][0]]);
   else if (event.key === "/") page.main.querySelector(".search")?.focus();
