@@ -2,6 +2,7 @@
 
 A record is untrusted. Its data stand in the page as JSON in elements that no browser executes, with every `<`
 escaped; the page's script shows them as text only; and the page's policy allows no other script or style, by hash.
+The script is all our own (`browser/`); no third-party code is in a page.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from agentopt.inspector.view import RunView
 
 SCRIPTS = (
     "elements", "words", "source", "differences", "layered", "folds", "graph",
-    "charts", "overview", "closeups", "router",
+    "charts", "overview", "closeups", "evaluation", "exchanges", "router",
 )  # fmt: skip
 """Files of the page's script, in the order in which they are joined."""
 

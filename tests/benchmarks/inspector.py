@@ -58,7 +58,7 @@ def made_up_run(candidates: int, instances: int, nodes: int) -> Iterator[Event]:
         notes = {"reasoning": "Half of the tickets went astray. " * 5} if number else {}
         yield CandidateAdded(candidate=number, values={"prompt": words}, parents=parents, origin="made up", notes=notes)
         for instance in ids:
-            score = float(rng.random() < number / candidates)
+            score = round(rng.random() + number / candidates, 4)
             yield Evaluated(
                 candidate=number,
                 instance=instance,

@@ -40,7 +40,10 @@ function meanOf(values) {
 function progressChart(run, trials, resource) {
   const shown = trials.filter((one) => one.mean !== null && Number.isFinite(one.mean));
   if (!shown.length) return make("p", { class: "muted" }, "Nothing has a score.");
-  const axes = axesOf(shown.map((one) => one.spent[resource]), shown.map((one) => one.mean));
+  const axes = axesOf(
+    shown.map((one) => one.spent[resource]),
+    shown.map((one) => one.mean),
+  );
   const whole = run.instances[run.compared_split]?.length ?? 0;
   const compared = shown.filter((one) => one.split === run.compared_split && one.scores.size >= whole);
   compared.sort((a, b) => a.spent[resource] - b.spent[resource]);
@@ -63,7 +66,11 @@ function trialDot(run, trial, x, y) {
   const mark = { dev: ["circle", { cx: x, cy: y, r: 4.5 }], test: ["path", { d: `M${x} ${y - 6}l6 6l-6 6l-6-6z` }] };
   const [tag, place] = mark[trial.split] ?? ["circle", { cx: x, cy: y, r: 3.5 }];
   const kind = { dev: "dev", test: "test" }[trial.split] ?? "train";
-  const dot = draw(tag, { class: `dot ${kind}${trial.candidate === run.best ? " is-best" : ""}`, ...place }, draw("title", {}, words));
+  const dot = draw(
+    tag,
+    { class: `dot ${kind}${trial.candidate === run.best ? " is-best" : ""}`, ...place },
+    draw("title", {}, words),
+  );
   return draw("a", { href: address([run.number, "candidate", trial.candidate]), "aria-label": words }, dot);
 }
 
@@ -99,7 +106,8 @@ function ticks(from, to, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const found = [];
-  for (let v = Math.ceil(from / step); v * step <= to + step * 1e-9; v++) found.push(Number((v * step).toPrecision(12)));
+  for (let v = Math.ceil(from / step); v * step <= to + step * 1e-9; v++)
+    found.push(Number((v * step).toPrecision(12)));
   return found;
 }
 
@@ -108,15 +116,23 @@ function round(number) {
 }
 
 function picture(words, content, width = WIDTH, height = HEIGHT) {
-  return draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": words }, content);
+  return draw(
+    "svg",
+    { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": words },
+    content,
+  );
 }
 
 /** Mean of each objective by candidate, on the split that candidates are compared on. */
 function objectivesOf(run) {
   return run.candidates.flatMap((candidate) => {
-    const measured = candidate.evaluations.filter((one) => one.split === run.compared_split && one.status !== "unmeasured");
+    const measured = candidate.evaluations.filter(
+      (one) => one.split === run.compared_split && one.status !== "unmeasured",
+    );
     const names = Object.keys(measured[0]?.objectives ?? {});
-    const means = Object.fromEntries(names.map((name) => [name, meanOf(measured.map((one) => Number(one.objectives[name] ?? 0)))]));
+    const means = Object.fromEntries(
+      names.map((name) => [name, meanOf(measured.map((one) => Number(one.objectives[name] ?? 0)))]),
+    );
     return names.length ? [{ candidate: candidate.candidate, means }] : [];
   });
 }
@@ -129,39 +145,67 @@ function paretoChart(run, points, first, second) {
   const beats = ([a, b], [c, d]) => a >= c && b >= d && (a > c || b > d);
   const front = shown.filter((one) => !shown.some((other) => beats(place(other), place(one))));
   front.sort((a, b) => a.means[first] - b.means[first]);
-  const axes = axesOf(shown.map((one) => one.means[first]), shown.map((one) => one.means[second]));
+  const axes = axesOf(
+    shown.map((one) => one.means[first]),
+    shown.map((one) => one.means[second]),
+  );
   const corners = front.map((one) => `${axes.x(one.means[first])} ${axes.y(one.means[second])}`);
   const dots = shown.map((one) => {
     const words = `candidate ${one.candidate}: ${first} ${figure(one.means[first])}, ${second} ${figure(one.means[second])}`;
     const kind = front.includes(one) ? "dot dev" : "dot train";
-    const dot = draw("circle", { class: kind, cx: axes.x(one.means[first]), cy: axes.y(one.means[second]), r: 5 }, draw("title", {}, words));
+    const dot = draw(
+      "circle",
+      { class: kind, cx: axes.x(one.means[first]), cy: axes.y(one.means[second]), r: 5 },
+      draw("title", {}, words),
+    );
     return draw("a", { href: address([run.number, "candidate", one.candidate]), "aria-label": words }, dot);
   });
   const words = `${second} against ${first}; on the front: candidates ${front.map((one) => one.candidate).join(", ")}`;
-  return picture(words, [axes.frame(first, second), draw("path", { class: "best-line", d: `M${corners.join("L")}` }), dots]);
+  return picture(words, [
+    axes.frame(first, second),
+    draw("path", { class: "best-line", d: `M${corners.join("L")}` }),
+    dots,
+  ]);
 }
 
 /** Candidates below those that they were made from. */
 function lineageChart(run) {
   const position = new Map(run.candidates.map((one, i) => [one.candidate, i]));
-  const edges = run.candidates.flatMap((one, i) => one.parents.filter((p) => position.has(p)).map((p) => [position.get(p), i]));
-  const layout = layOut(run.candidates.map(() => 34), edges, 10);
+  const edges = run.candidates.flatMap((one, i) =>
+    one.parents.filter((p) => position.has(p)).map((p) => [position.get(p), i]),
+  );
+  const layout = layOut(
+    run.candidates.map(() => 34),
+    edges,
+    10,
+  );
   const means = run.candidates.map((one) => one.means[run.compared_split]).map((v) => (v === null ? null : Number(v)));
   const [least, most] = minmax(means.filter((v) => v !== null && Number.isFinite(v)));
   const x = (one) => layout.x[one] + 12;
   const y = (one) => 22 + layout.layer[one] * 52;
-  const lines = layout.routes.filter(Boolean).flatMap((route) => route.slice(1).map((to, i) => `M${x(route[i])} ${y(route[i])}L${x(to)} ${y(to)}`));
+  const lines = layout.routes
+    .filter(Boolean)
+    .flatMap((route) => route.slice(1).map((to, i) => `M${x(route[i])} ${y(route[i])}L${x(to)} ${y(to)}`));
   const dots = run.candidates.map((one, i) => {
     const share = means[i] === null || !(most > least) ? 0.5 : (means[i] - least) / (most - least);
     const words = `candidate ${one.candidate}, ${one.origin}: ${run.compared_split} ${figure(one.means[run.compared_split])}`;
     const kind = one.candidate === run.best ? "kin is-best" : means[i] === null ? "kin unmeasured" : "kin";
-    const circle = draw("circle", { class: kind, cx: x(i), cy: y(i), r: 15, "fill-opacity": 0.12 + 0.5 * Math.max(0, share) }, draw("title", {}, words));
+    const circle = draw(
+      "circle",
+      { class: kind, cx: x(i), cy: y(i), r: 15, "fill-opacity": 0.12 + 0.5 * Math.max(0, share) },
+      draw("title", {}, words),
+    );
     const label = draw("text", { class: "kin-number", x: x(i), y: y(i) + 4 }, String(one.candidate));
     return draw("a", { href: address([run.number, "candidate", one.candidate]), "aria-label": words }, circle, label);
   });
   const width = Math.max(...layout.x.map((_, i) => x(i))) + 30;
   const height = 44 + (layout.layers - 1) * 52;
-  const chart = picture("lineage of the candidates", [draw("path", { class: "kin-line", d: lines.join("") }), dots], width, height);
+  const chart = picture(
+    "lineage of the candidates",
+    [draw("path", { class: "kin-line", d: lines.join("") }), dots],
+    width,
+    height,
+  );
   chart.style.width = chart.style.minWidth = `${width}px`;
   chart.classList.add("lineage");
   return make("div", { class: "scroll" }, chart);

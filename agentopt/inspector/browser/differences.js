@@ -15,7 +15,12 @@ function difference(before, after, byLines) {
   const y = b.slice(head, b.length - tail);
   if (x.length * y.length > LARGEST_TABLE) {
     if (!byLines) return difference(before, after, true);
-    return joined([...kinds("same", a.slice(0, head)), ...kinds("gone", x), ...kinds("come", y), ...kinds("same", tail ? a.slice(-tail) : [])]);
+    return joined([
+      ...kinds("same", a.slice(0, head)),
+      ...kinds("gone", x),
+      ...kinds("come", y),
+      ...kinds("same", tail ? a.slice(-tail) : []),
+    ]);
   }
   return joined([...kinds("same", a.slice(0, head)), ...aligned(x, y), ...kinds("same", tail ? a.slice(-tail) : [])]);
 }
@@ -35,7 +40,13 @@ function merged(parts) {
     gone = come = "";
   };
   parts.forEach(([kind, text], i) => {
-    const isBridge = kind === "same" && (gone || come) && i + 1 < parts.length && text.length < 30 && !text.includes("\n") && text.trim().split(/\s+/).length <= 2;
+    const isBridge =
+      kind === "same" &&
+      (gone || come) &&
+      i + 1 < parts.length &&
+      text.length < 30 &&
+      !text.includes("\n") &&
+      text.trim().split(/\s+/).length <= 2;
     if (kind === "gone" || isBridge) gone += text;
     if (kind === "come" || isBridge) come += text;
     if (kind === "same" && !isBridge) {
@@ -96,7 +107,11 @@ function unchanged(text, byLines) {
   const most = byLines ? 400 : 600;
   if (text.length <= 2 * most) return text;
   const middle = text.slice(most, -most);
-  const button = make("button", { class: "inline", click: () => button.replaceWith(middle) }, `… ${count(middle.length, "character")} unchanged …`);
+  const button = make(
+    "button",
+    { class: "inline", click: () => button.replaceWith(middle) },
+    `… ${count(middle.length, "character")} unchanged …`,
+  );
   return [text.slice(0, most), button, text.slice(-most)];
 }
 

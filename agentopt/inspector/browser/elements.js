@@ -48,14 +48,32 @@ function opening(title, fill, { open = false } = {}) {
 }
 
 function table(heads, rows, kind = "") {
-  const head = make("tr", {}, heads.map((text) => make("th", { scope: "col" }, text)));
-  const body = rows.map((cells) => make("tr", {}, cells.map((cell) => make("td", {}, cell))));
-  return make("div", { class: "scroll" }, make("table", { class: kind }, make("thead", {}, head), make("tbody", {}, body)));
+  const head = make(
+    "tr",
+    {},
+    heads.map((text) => make("th", { scope: "col" }, text)),
+  );
+  const body = rows.map((cells) =>
+    make(
+      "tr",
+      {},
+      cells.map((cell) => make("td", {}, cell)),
+    ),
+  );
+  return make(
+    "div",
+    { class: "scroll" },
+    make("table", { class: kind }, make("thead", {}, head), make("tbody", {}, body)),
+  );
 }
 
 function facts(pairs) {
   const known = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  return make("dl", {}, known.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  return make(
+    "dl",
+    {},
+    known.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+  );
 }
 
 function block(text, kind = "") {

@@ -10,7 +10,9 @@ const MOST_BOXES = 250;
  */
 function boxesOf(graph, opened, showAll) {
   const position = new Map(graph.nodes.map((node, i) => [node.name, i]));
-  const parents = graph.nodes.map((node) => node.parents.map((name) => position.get(name)).filter((p) => p !== undefined));
+  const parents = graph.nodes.map((node) =>
+    node.parents.map((name) => position.get(name)).filter((p) => p !== undefined),
+  );
   let groups = graph.nodes.map((_, i) => [i]);
   if (!showAll) {
     if (groups.length > SMALL) groups = withoutRepeats(graph, parents, opened);
@@ -51,7 +53,10 @@ function withoutRepeats(graph, parents, opened) {
 function withoutMiddle(groups, opened) {
   const head = Math.floor(MOST_BOXES / 3);
   const tail = MOST_BOXES - head - 1;
-  const middle = groups.slice(head, groups.length - tail).flat().sort((a, b) => a - b);
+  const middle = groups
+    .slice(head, groups.length - tail)
+    .flat()
+    .sort((a, b) => a - b);
   if (opened.has(foldName(middle))) return groups;
   return [...groups.slice(0, head), middle, ...groups.slice(groups.length - tail)];
 }

@@ -44,16 +44,38 @@ class GraphView {
 
   build() {
     this.layer = draw("g");
-    this.svg = draw("svg", { class: "graph", tabindex: "0", role: "application", "aria-label": this.summary() }, this.layer);
+    this.svg = draw(
+      "svg",
+      { class: "graph", tabindex: "0", role: "application", "aria-label": this.summary() },
+      this.layer,
+    );
     this.tip = make("div", { class: "tip", hidden: true });
     this.note = make("span", { class: "muted" });
     this.everything = make("button", { click: () => this.toggleAll() }, "Show all");
-    const search = make("input", { type: "search", placeholder: "search by name ( / )", "aria-label": "search nodes by name", class: "search", list: "" });
+    const search = make("input", {
+      type: "search",
+      placeholder: "search by name ( / )",
+      "aria-label": "search nodes by name",
+      class: "search",
+      list: "",
+    });
     search.addEventListener("input", () => this.search(search.value));
     search.addEventListener("keydown", (event) => event.key === "Enter" && this.search(search.value, 1));
-    const button = (words, label, action) => make("button", { "aria-label": label, title: label, click: action }, words);
-    const tools = [button("+", "zoom in", () => this.zoom(1.3)), button("−", "zoom out", () => this.zoom(1 / 1.3)), button("fit", "show the whole graph", () => this.fit())];
-    this.element = make("div", { class: "graph-frame" }, make("div", { class: "tools" }, search, tools, this.everything, this.note), legend(), this.svg, this.tip);
+    const button = (words, label, action) =>
+      make("button", { "aria-label": label, title: label, click: action }, words);
+    const tools = [
+      button("+", "zoom in", () => this.zoom(1.3)),
+      button("−", "zoom out", () => this.zoom(1 / 1.3)),
+      button("fit", "show the whole graph", () => this.fit()),
+    ];
+    this.element = make(
+      "div",
+      { class: "graph-frame" },
+      make("div", { class: "tools" }, search, tools, this.everything, this.note),
+      legend(),
+      this.svg,
+      this.tip,
+    );
     this.listen();
   }
 
@@ -67,15 +89,25 @@ class GraphView {
     this.boxes = boxesOf(this.graph, this.openFolds, this.showAll);
     this.boxes.forEach((box) => this.measure(box));
     const edges = this.boxes.flatMap((box, to) => box.parents.map((from) => [from, to]));
-    const layout = layOut(this.boxes.map((box) => box.width), edges);
+    const layout = layOut(
+      this.boxes.map((box) => box.width),
+      edges,
+    );
     const tallest = new Array(layout.layers).fill(BOX.height);
     this.boxes.forEach((box, i) => (tallest[layout.layer[i]] = Math.max(tallest[layout.layer[i]], box.height)));
     const top = [];
     tallest.reduce((y, height, row) => ((top[row] = y), y + height + BOX.row - BOX.height), 0);
-    this.places = layout.x.map((x, i) => ({ x, y: top[layout.layer[i]], bottom: top[layout.layer[i]] + (this.boxes[i]?.height ?? tallest[layout.layer[i]]) }));
+    this.places = layout.x.map((x, i) => ({
+      x,
+      y: top[layout.layer[i]],
+      bottom: top[layout.layer[i]] + (this.boxes[i]?.height ?? tallest[layout.layer[i]]),
+    }));
     this.boxes.forEach((box, i) => Object.assign(box, { x: this.places[i].x, y: this.places[i].y }));
     this.edges = edges.map(([from, to], i) => this.edge(from, to, layout.routes[i])).filter(Boolean);
-    this.size = { width: Math.max(...this.boxes.map((box) => box.x + box.width / 2), 100), height: (top[layout.layers - 1] ?? 0) + (tallest[layout.layers - 1] ?? 0) + 70 };
+    this.size = {
+      width: Math.max(...this.boxes.map((box) => box.x + box.width / 2), 100),
+      height: (top[layout.layers - 1] ?? 0) + (tallest[layout.layers - 1] ?? 0) + 70,
+    };
     this.placeOf = new Map(this.boxes.flatMap((box) => box.nodes.map((i) => [this.graph.nodes[i].name, box])));
     const folded = this.boxes.reduce((total, box) => total + (box.isFold ? box.nodes.length : 0), 0);
     this.note.textContent = `${this.summary()}${folded ? `; ${folded.toLocaleString("en")} folded (dashed; click to open)` : ""}`;
@@ -90,10 +122,14 @@ class GraphView {
     box.node = node;
     box.kind = box.isFold ? "fold" : ["parameter", "input", "failure"].includes(node.kind) ? node.kind : "operation";
     box.title = box.isFold ? `${box.nodes.length.toLocaleString("en")} more` : node.name;
-    box.words = box.isFold ? `like ${node.name}` : node.value.split("\n").find((line) => line.trim()) ?? "";
+    box.words = box.isFold ? `like ${node.name}` : (node.value.split("\n").find((line) => line.trim()) ?? "");
     box.inside = !box.isFold && this.openBundles.has(node.name) ? node.inside : [];
     if (!box.isFold && node.inside?.length) box.title = `${box.inside.length ? "▾" : "▸"} ${box.title}`;
-    const longest = Math.max(box.title.length, Math.min(box.words.length, 28), ...box.inside.slice(0, BOX.mostLines).map((line) => Math.min(line.length, 60)));
+    const longest = Math.max(
+      box.title.length,
+      Math.min(box.words.length, 28),
+      ...box.inside.slice(0, BOX.mostLines).map((line) => Math.min(line.length, 60)),
+    );
     box.width = Math.max(BOX.narrowest, Math.min(box.inside.length ? 430 : BOX.widest, 18 + longest * BOX.character));
     box.height = BOX.height + (box.inside.length ? Math.min(box.inside.length, BOX.mostLines + 1) * BOX.line + 4 : 0);
   }
@@ -110,7 +146,16 @@ class GraphView {
     }
     const fed = [from, to].every((end) => this.boxes[end].nodes.some((i) => this.fed.has(this.graph.nodes[i].name)));
     const tip = this.places[route[route.length - 1]];
-    return { from, to, fed, path: `${path}M${round(tip.x - 3.5)} ${round(tip.y - 7)}L${round(tip.x)} ${round(tip.y)}L${round(tip.x + 3.5)} ${round(tip.y - 7)}`, top: ends[0].y, bottom: ends[1].bottom, left: Math.min(ends[0].x, ends[1].x), right: Math.max(ends[0].x, ends[1].x) };
+    return {
+      from,
+      to,
+      fed,
+      path: `${path}M${round(tip.x - 3.5)} ${round(tip.y - 7)}L${round(tip.x)} ${round(tip.y)}L${round(tip.x + 3.5)} ${round(tip.y - 7)}`,
+      top: ends[0].y,
+      bottom: ends[1].bottom,
+      left: Math.min(ends[0].x, ends[1].x),
+      right: Math.max(ends[0].x, ends[1].x),
+    };
   }
 
   schedule() {
@@ -130,10 +175,23 @@ class GraphView {
       this.isFitted = true;
       this.begin();
     }
-    this.layer.setAttribute("transform", `translate(${round(this.at.x)} ${round(this.at.y)}) scale(${this.scale.toFixed(4)})`);
-    const sight = { left: -this.at.x / this.scale, top: -this.at.y / this.scale, width: clientWidth / this.scale, height: clientHeight / this.scale };
+    this.layer.setAttribute(
+      "transform",
+      `translate(${round(this.at.x)} ${round(this.at.y)}) scale(${this.scale.toFixed(4)})`,
+    );
+    const sight = {
+      left: -this.at.x / this.scale,
+      top: -this.at.y / this.scale,
+      width: clientWidth / this.scale,
+      height: clientHeight / this.scale,
+    };
     if (this.drawn && this.drawn.scale === this.scale && contains(this.drawn, sight)) return;
-    const wide = { left: sight.left - sight.width / 2, top: sight.top - sight.height / 2, width: sight.width * 2, height: sight.height * 2 };
+    const wide = {
+      left: sight.left - sight.width / 2,
+      top: sight.top - sight.height / 2,
+      width: sight.width * 2,
+      height: sight.height * 2,
+    };
     this.drawn = { ...wide, scale: this.scale };
     this.drawSight(wide);
   }
@@ -141,12 +199,31 @@ class GraphView {
   drawSight(sight) {
     const right = sight.left + sight.width;
     const bottom = sight.top + sight.height;
-    const boxes = this.boxes.filter((box) => box.x + box.width / 2 >= sight.left && box.x - box.width / 2 <= right && box.y + box.height >= sight.top && box.y <= bottom);
-    const edges = this.edges.filter((edge) => edge.right >= sight.left && edge.left <= right && edge.bottom >= sight.top && edge.top <= bottom);
+    const boxes = this.boxes.filter(
+      (box) =>
+        box.x + box.width / 2 >= sight.left &&
+        box.x - box.width / 2 <= right &&
+        box.y + box.height >= sight.top &&
+        box.y <= bottom,
+    );
+    const edges = this.edges.filter(
+      (edge) => edge.right >= sight.left && edge.left <= right && edge.bottom >= sight.top && edge.top <= bottom,
+    );
     const hasWords = this.scale >= WORDS_FROM && boxes.length <= MOST_WORDS;
-    const lines = (kind, chosen) => draw("path", { class: `edge ${kind}`, d: chosen.map((edge) => edge.path).join("") });
+    const lines = (kind, chosen) =>
+      draw("path", { class: `edge ${kind}`, d: chosen.map((edge) => edge.path).join("") });
     const near = edges.filter((edge) => [edge.from, edge.to].some((end) => this.boxes[end].name === this.selected));
-    const parts = [lines("", edges.filter((edge) => !edge.fed)), lines("fed", edges.filter((edge) => edge.fed)), lines("near", near)];
+    const parts = [
+      lines(
+        "",
+        edges.filter((edge) => !edge.fed),
+      ),
+      lines(
+        "fed",
+        edges.filter((edge) => edge.fed),
+      ),
+      lines("near", near),
+    ];
     parts.push(hasWords ? boxes.map((box) => this.box(box)) : this.farBoxes(boxes));
     if (hasWords) parts.push(this.feedbackBox());
     this.layer.replaceChildren(...parts.flat().filter(Boolean));
@@ -154,8 +231,17 @@ class GraphView {
 
   farBoxes(boxes) {
     const kinds = ["operation", "input", "fold", "parameter", "failure"];
-    const outline = (box) => `M${round(box.x - box.width / 2)} ${round(box.y)}h${round(box.width)}v${box.height}h${-round(box.width)}z`;
-    return kinds.map((kind) => draw("path", { class: `box far ${kind}`, d: boxes.filter((box) => box.kind === kind).map(outline).join("") }));
+    const outline = (box) =>
+      `M${round(box.x - box.width / 2)} ${round(box.y)}h${round(box.width)}v${box.height}h${-round(box.width)}z`;
+    return kinds.map((kind) =>
+      draw("path", {
+        class: `box far ${kind}`,
+        d: boxes
+          .filter((box) => box.kind === kind)
+          .map(outline)
+          .join(""),
+      }),
+    );
   }
 
   box(box) {
@@ -168,7 +254,13 @@ class GraphView {
     return draw(
       "g",
       { class: kind, transform: `translate(${round(box.x)} ${round(box.y)})`, "data-box": box.name },
-      draw("rect", { x: round(-box.width / 2), y: 0, width: round(box.width), height: box.height, rx: box.kind === "parameter" ? 16 : 5 }),
+      draw("rect", {
+        x: round(-box.width / 2),
+        y: 0,
+        width: round(box.width),
+        height: box.height,
+        rx: box.kind === "parameter" ? 16 : 5,
+      }),
       draw("text", { class: "name", y: 18 }, fits(box.title)),
       draw("text", { class: "value", y: 33 }, fits(box.words)),
       inside.map((line, i) => draw("text", { class: "inner", x: left, y: 52 + i * BOX.line }, fits(line))),
@@ -193,11 +285,15 @@ class GraphView {
   }
 
   listen() {
-    this.svg.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const frame = this.svg.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - frame.left, event.clientY - frame.top);
-    }, { passive: false });
+    this.svg.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const frame = this.svg.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - frame.left, event.clientY - frame.top);
+      },
+      { passive: false },
+    );
     this.svg.addEventListener("pointerdown", (event) => this.grab(event));
     this.svg.addEventListener("pointermove", (event) => this.hover(event));
     this.svg.addEventListener("pointerleave", () => (this.tip.hidden = true));
@@ -243,7 +339,11 @@ class GraphView {
     this.tip.hidden = !box;
     if (!box) return;
     const said = box.isFold ? [box.words, ""] : [box.node.text, shortened(box.node.value, 600)];
-    this.tip.replaceChildren(make("b", {}, box.title), said[0] ? make("code", {}, said[0]) : "", make("pre", {}, said[1]));
+    this.tip.replaceChildren(
+      make("b", {}, box.title),
+      said[0] ? make("code", {}, said[0]) : "",
+      make("pre", {}, said[1]),
+    );
     const frame = this.element.getBoundingClientRect();
     this.tip.style.left = `${Math.max(4, Math.min(event.clientX - frame.left + 14, frame.width - this.tip.offsetWidth - 8))}px`;
     this.tip.style.top = `${event.clientY - frame.top + 16}px`;
@@ -254,7 +354,10 @@ class GraphView {
     this.drawn = null;
     this.reveal(box);
     if (!box.isFold) this.onSelect(box.node);
-    this.svg.setAttribute("aria-label", box.isFold ? `${box.title} ${box.words}` : `${box.node.name}: ${shortened(box.node.value, 200)}`);
+    this.svg.setAttribute(
+      "aria-label",
+      box.isFold ? `${box.title} ${box.words}` : `${box.node.name}: ${shortened(box.node.value, 200)}`,
+    );
   }
 
   /** Opens a fold, or opens or closes a bundle. */
@@ -282,7 +385,11 @@ class GraphView {
     const wanted = words.trim().toLowerCase();
     const found = wanted ? this.graph.nodes.filter((node) => node.name.toLowerCase().includes(wanted)) : [];
     this.found = step && found.length ? ((this.found ?? 0) + step) % found.length : 0;
-    this.note.textContent = wanted ? (found.length ? `${this.found + 1} of ${found.length}` : "no such node") : this.summary();
+    this.note.textContent = wanted
+      ? found.length
+        ? `${this.found + 1} of ${found.length}`
+        : "no such node"
+      : this.summary();
     if (found.length) this.choose(found[this.found].name);
   }
 
@@ -323,7 +430,10 @@ class GraphView {
 
   fit() {
     const { clientWidth, clientHeight } = this.svg;
-    this.scale = Math.max(0.01, Math.min(1, (clientWidth - 40) / this.size.width, (clientHeight - 30) / this.size.height));
+    this.scale = Math.max(
+      0.01,
+      Math.min(1, (clientWidth - 40) / this.size.width, (clientHeight - 30) / this.size.height),
+    );
     this.at = { x: (clientWidth - this.size.width * this.scale) / 2, y: 14 };
     this.schedule();
   }
@@ -339,7 +449,12 @@ class GraphView {
       ArrowLeft: () => inRow[inRow.indexOf(box) - 1],
       ArrowRight: () => inRow[inRow.indexOf(box) + 1],
     };
-    const actions = { Enter: () => this.open(box), "+": () => this.zoom(1.3), "-": () => this.zoom(1 / 1.3), 0: () => this.fit() };
+    const actions = {
+      Enter: () => this.open(box),
+      "+": () => this.zoom(1.3),
+      "-": () => this.zoom(1 / 1.3),
+      0: () => this.fit(),
+    };
     if (!box || event.ctrlKey || event.metaKey || event.altKey) return;
     if (moves[event.key]) this.select((this.selected && moves[event.key]()) || box);
     else if (actions[event.key]) actions[event.key]();
@@ -350,10 +465,26 @@ class GraphView {
 }
 
 function contains(outer, inner) {
-  return inner.left >= outer.left && inner.top >= outer.top && inner.left + inner.width <= outer.left + outer.width && inner.top + inner.height <= outer.top + outer.height;
+  return (
+    inner.left >= outer.left &&
+    inner.top >= outer.top &&
+    inner.left + inner.width <= outer.left + outer.width &&
+    inner.top + inner.height <= outer.top + outer.height
+  );
 }
 
 function legend() {
-  const kinds = [["parameter", "parameter"], ["input", "input"], ["operation", "operation"], ["failure", "failed"], ["fold", "folded"], ["fed", "way of the feedback back"]];
-  return make("div", { class: "legend" }, kinds.map(([kind, words]) => make("span", {}, make("i", { class: kind }), words)));
+  const kinds = [
+    ["parameter", "parameter"],
+    ["input", "input"],
+    ["operation", "operation"],
+    ["failure", "failed"],
+    ["fold", "folded"],
+    ["fed", "way of the feedback back"],
+  ];
+  return make(
+    "div",
+    { class: "legend" },
+    kinds.map(([kind, words]) => make("span", {}, make("i", { class: kind }), words)),
+  );
 }

@@ -11,7 +11,13 @@ const LONGEST_ROUTE = 48; // layers in which an edge has a point of its own
  * Returns {layer, x, routes, layers}: routes[edge] lists the nodes and points that it runs through, from the top.
  */
 function layOut(widths, edges, gap = 22, pointGap = 8) {
-  const work = { layer: layersOf(widths.length, edges), width: [...widths], above: [], below: [], nodes: widths.length };
+  const work = {
+    layer: layersOf(widths.length, edges),
+    width: [...widths],
+    above: [],
+    below: [],
+    nodes: widths.length,
+  };
   for (let i = 0; i < widths.length; i++) {
     work.above.push([]);
     work.below.push([]);
@@ -112,7 +118,10 @@ function fit(work, row, x, wanted, apart) {
     shifts.push(shift);
     const weight = one < work.nodes ? 1 : 4;
     const block = { total: weight * (wanted(one) - shift), weight, count: 1 };
-    while (blocks.length && blocks[blocks.length - 1].total / blocks[blocks.length - 1].weight > block.total / block.weight) {
+    while (
+      blocks.length &&
+      blocks[blocks.length - 1].total / blocks[blocks.length - 1].weight > block.total / block.weight
+    ) {
       const before = blocks.pop();
       block.total += before.total;
       block.weight += before.weight;

@@ -2,9 +2,23 @@
 //
 // Addresses are #/<run>/<view>/<id>…, so every view can be linked to and the browser's back button works.
 
-const TABS = [["overview", "Overview"], ["steps", "Steps"], ["candidates", "Candidates"], ["compare", "Compare"], ["exchanges", "Exchanges"]];
+const TABS = [
+  ["overview", "Overview"],
+  ["steps", "Steps"],
+  ["candidates", "Candidates"],
+  ["compare", "Compare"],
+  ["exchanges", "Exchanges"],
+];
 const TAB_OF = { step: "steps", candidate: "candidates", evaluation: "candidates", exchange: "exchanges" };
-const KEYS = [["1 – 5", "the tabs"], ["← →  or  j k", "previous, next"], ["/", "search"], ["?", "these keys"], ["in a graph", "arrows walk, enter opens, + − 0 zoom"]];
+const KEYS = [
+  ["1 – 5", "the tabs"],
+  ["← →  or  j k", "previous, next"],
+  ["/", "search"],
+  ["?", "these keys"],
+  ["in a graph", "arrows walk, enter opens, + − 0 zoom"],
+];
+
+const LOOK_AGAIN_MS = 2000;
 
 const page = { source: null, runs: [], open: new Map(), main: null, head: null };
 
@@ -12,7 +26,13 @@ async function start() {
   page.source = openSource();
   page.head = make("header");
   page.main = make("main", { tabindex: "-1" });
-  page.keys = make("dialog", { "aria-label": "keys" }, make("h2", {}, "Keys"), facts(KEYS), make("button", { click: () => page.keys.close() }, "close"));
+  page.keys = make(
+    "dialog",
+    { "aria-label": "keys" },
+    make("h2", {}, "Keys"),
+    facts(KEYS),
+    make("button", { click: () => page.keys.close() }, "close"),
+  );
   document.body.append(page.head, page.main, page.keys);
   page.runs = await page.source.runs();
   window.addEventListener("hashchange", () => show());
@@ -20,11 +40,15 @@ async function start() {
   await show();
 }
 
-/** Reads the open run again and shows what it holds by then; for a run that goes on. */
-async function refresh() {
-  page.open.clear();
-  page.runs = await page.source.runs();
-  await show({ isSame: true });
+/** Where a server can tell what a run that goes on holds by then, reads it again and shows it. */
+function lookAgain(run, view) {
+  clearTimeout(page.timer);
+  if (!page.source.isServed || run.is_finished || !TABS.some(([name]) => name === view)) return;
+  page.timer = setTimeout(async () => {
+    page.open.clear();
+    page.runs = await page.source.runs();
+    await show({ isSame: true });
+  }, LOOK_AGAIN_MS);
 }
 
 function asked() {
@@ -49,17 +73,21 @@ async function opened(number) {
 async function show({ isSame = false } = {}) {
   const at = location.hash;
   const { number, view, ids } = asked();
-  if (!page.runs.length) return page.main.replaceChildren(make("p", {}, "There are no runs."));
+  if (!page.runs.length) {
+    page.main.replaceChildren(make("p", {}, "There are no runs."));
+    page.main.dataset.at = at;
+    return;
+  }
   const run = await opened(number);
   const scroll = window.scrollY;
   page.head.replaceChildren(...heading(run, view));
   const content = await viewOf(run, view, ids);
-  if (location.hash !== at) return undefined; // somebody went on while a piece was read
+  if (location.hash !== at) return; // somebody went on while a piece was read
   page.main.replaceChildren(...content.flat(Infinity).filter(Boolean));
   page.main.dataset.view = view;
   page.main.dataset.at = at;
   window.scrollTo(0, isSame ? scroll : 0);
-  return undefined;
+  lookAgain(run, view);
 }
 
 function viewOf(run, view, [first, second]) {
@@ -79,17 +107,32 @@ function viewOf(run, view, [first, second]) {
 }
 
 function heading(run, view) {
-  const choose = make("select", { "aria-label": "run", change: () => (location.hash = address([choose.value, "overview"])) }, page.runs.map((one, i) => make("option", { value: i, selected: i === run.number }, `${one.task} ${one.run}`)));
-  const tabs = TABS.map(([name, words]) => make("a", { href: address([run.number, name]), "aria-current": (TAB_OF[view] ?? view) === name ? "page" : false }, words));
+  const choose = make(
+    "select",
+    { "aria-label": "run", change: () => (location.hash = address([choose.value, "overview"])) },
+    page.runs.map((one, i) => make("option", { value: i, selected: i === run.number }, `${one.task} ${one.run}`)),
+  );
+  const tabs = TABS.map(([name, words]) =>
+    make(
+      "a",
+      { href: address([run.number, name]), "aria-current": (TAB_OF[view] ?? view) === name ? "page" : false },
+      words,
+    ),
+  );
   const title = page.runs.length > 1 ? choose : make("b", {}, run.task || run.run);
-  return [make("div", { class: "title" }, title), make("nav", { "aria-label": "views" }, tabs), make("button", { class: "help", "aria-label": "keys", click: () => page.keys.showModal() }, "?")];
+  return [
+    make("div", { class: "title" }, title),
+    make("nav", { "aria-label": "views" }, tabs),
+    make("button", { class: "help", "aria-label": "keys", click: () => page.keys.showModal() }, "?"),
+  ];
 }
 
 function pressed(event) {
   const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
   const { number, view, ids } = asked();
-  const neighbour = (by) => [...page.main.querySelectorAll(".neighbours a")].find((one) => one.textContent.includes(by));
+  const neighbour = (by) =>
+    [...page.main.querySelectorAll(".neighbours a")].find((one) => one.textContent.includes(by));
   const keys = { ArrowLeft: "←", k: "←", ArrowRight: "→", j: "→" };
   if (/^[1-5]$/.test(event.key)) location.hash = address([number, TABS[Number(event.key) - 1][0]]);
   else if (event.key === "/") page.main.querySelector(".search")?.focus();

@@ -11,7 +11,9 @@ function figure(value) {
 function interval(one) {
   if (one === null) return "–";
   const isKnown = Number.isFinite(Number(one.high) - Number(one.low));
-  return isKnown ? `${figure(one.mean)} [${figure(one.low)}, ${figure(one.high)}]` : `${figure(one.mean)} (no interval)`;
+  return isKnown
+    ? `${figure(one.mean)} [${figure(one.low)}, ${figure(one.high)}]`
+    : `${figure(one.mean)} (no interval)`;
 }
 
 function count(number, word) {
@@ -36,7 +38,13 @@ function dollars(amount) {
 /** What was paid, on one line; what was not reported is left out. */
 function paid(spent) {
   const failed = spent.failed ? `${spent.failed} without a reply` : "";
-  const parts = [count(spent.calls, "model call"), failed, tokens(spent) || "tokens not reported", dollars(spent.cost_usd), duration(spent.seconds)];
+  const parts = [
+    count(spent.calls, "model call"),
+    failed,
+    tokens(spent) || "tokens not reported",
+    dollars(spent.cost_usd),
+    duration(spent.seconds),
+  ];
   return parts.filter(Boolean).join(", ");
 }
 
