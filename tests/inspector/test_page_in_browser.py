@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from agentopt.events import CandidateAdded, Evaluated, Event, Exchanged, RunStarted
-from agentopt.inspector.document import run_document
-from agentopt.inspector.page import page_end, page_head, write_page
+from agentopt.inspector.page import write_page
 from agentopt.inspector.view import RunView, view
 from agentopt.shelf import shelf
 from agentopt.store.sqlite import StoredEvent
@@ -310,52 +304,6 @@ def test_tokens_and_cost_are_shown_where_the_server_reports_them(opened: Browser
     write_page(tmp_path / "page.html", [run_of(header, CandidateAdded(candidate=0, values={"x": 1}), asked, child)])
     opened.open(tmp_path / "page.html", "#/0/step/1")
     assert "1 model call, 120 + 30 tokens, 0.0125 USD, 2.0 s" in opened.text()
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a server on this machine that gives out the files of a folder."""
-    handler = partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Gives out files, and writes no log."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Writes nothing."""
-
-
-def test_a_served_run_that_goes_on_is_shown_as_it_is_by_then(opened: Browser, tmp_path: Path) -> None:
-    events = [stored.event for stored in read_trace(shelf("traces") / "numerical-branin.jsonl")]
-    going_on, done = run_of(*events[:3]), run_of(*events)
-    (tmp_path / "index.html").write_text(page_head("live", source="data/") + page_end(), encoding="utf-8")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/runs.json").write_text(json.dumps([{"run": "one", "task": "branin"}]))
-    (tmp_path / "data/one.json").write_text(json.dumps(run_document(going_on)))
-    with served(tmp_path) as address:
-        opened.page.goto(address)
-        opened.page.wait_for_selector("text=not finished: it is still going on")
-        (tmp_path / "data/one.json").write_text(json.dumps(run_document(done)))
-        opened.page.wait_for_selector("text=the target is reached")
-        opened.page.goto("about:blank")
-    assert {request.removeprefix(address) for request in opened.requests} <= {
-        "data/runs.json",
-        "data/one.json",
-        "favicon.ico",
-    }
-    opened.requests.clear()
-    opened.problems = [problem for problem in opened.problems if "404" not in problem]  # there is no favicon
-
-
-# wherever it is read
 
 
 def test_the_keys_reach_every_tab(opened: Browser, tickets: Path) -> None:

@@ -18,8 +18,6 @@ const KEYS = [
   ["in a graph", "arrows walk, enter opens, + − 0 zoom"],
 ];
 
-const LOOK_AGAIN_MS = 2000;
-
 const page = { source: null, runs: [], open: new Map(), main: null, head: null };
 
 async function start() {
@@ -38,17 +36,6 @@ async function start() {
   window.addEventListener("hashchange", () => show());
   window.addEventListener("keydown", pressed);
   await show();
-}
-
-/** Where a server can tell what a run that goes on holds by then, reads it again and shows it. */
-function lookAgain(run, view) {
-  clearTimeout(page.timer);
-  if (!page.source.isServed || run.is_finished || !TABS.some(([name]) => name === view)) return;
-  page.timer = setTimeout(async () => {
-    page.open.clear();
-    page.runs = await page.source.runs();
-    await show({ isSame: true });
-  }, LOOK_AGAIN_MS);
 }
 
 function asked() {
@@ -87,7 +74,6 @@ async function show({ isSame = false } = {}) {
   page.main.dataset.view = view;
   page.main.dataset.at = at;
   window.scrollTo(0, isSame ? scroll : 0);
-  lookAgain(run, view);
 }
 
 function viewOf(run, view, [first, second]) {

@@ -13,7 +13,6 @@ function embeddedSource() {
     return element === null ? null : JSON.parse(element.textContent);
   };
   return {
-    isServed: false,
     runs: async () => read("runs"),
     run: async (number) => read(`run/${number}`),
     piece: async (number, name) => read(`run/${number}/${name}`),
@@ -29,7 +28,6 @@ function servedSource(server) {
   let listed = [];
   const id = (number) => encodeURIComponent(listed[number].run);
   return {
-    isServed: true,
     runs: async () => (listed = await read("runs")),
     run: async (number) => read(id(number)),
     piece: async (number, name) => read(`${id(number)}/${name}`),
