@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 VLLM ?= .vllm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench wheel vllm
+.PHONY: help demo test check fmt bench wheel vllm browser
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ vllm: $(INSTALLED) $(VLLM)/.installed  ## Test against a real vLLM server; its e
 $(VLLM)/.installed: tests/vllm/install.sh
 	sh tests/vllm/install.sh $(VLLM) $(PYTHON)
 	@touch $@
+
+browser: $(INSTALLED)  ## Check the inspector's page in the system's Chromium, headless
+	$(BIN)/python -m pip install --quiet -e '.[browser]'
+	$(BIN)/pytest -m browser
 
 $(INSTALLED): pyproject.toml hatch_build.py
 	$(PYTHON) -m venv $(VENV)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentopt.loop import optimize
     from agentopt.result import Result
     from agentopt.resumption import resume
+    from agentopt.review import Decision, Question
     from agentopt.task import Task
 
 _HOMES = {
@@ -59,6 +60,7 @@ _HOMES = {
     "loop": ("optimize",),
     "result": ("Result",),
     "resumption": ("resume",),
+    "review": ("Decision", "Question"),
     "task": ("Task",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -67,6 +69,7 @@ __all__ = [
     "LLM",
     "Budget",
     "Candidate",
+    "Decision",
     "Evaluation",
     "Feedback",
     "Instance",
@@ -74,6 +77,7 @@ __all__ = [
     "Node",
     "OptoPrime",
     "Parameter",
+    "Question",
     "Result",
     "Task",
     "Trace",

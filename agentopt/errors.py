@@ -11,6 +11,7 @@
     ├── RunError              something failed while a run was under way
     │   ├── BudgetExhausted   the next step would cost more than is left
     │   ├── LLMError          a model did not answer
+    │   ├── RunStopped        a person asked a run to stop while it waited for them
     │   ├── ReplayMismatch    a replayed run asked for something its trace does not hold
     │   └── SandboxError      the sandbox itself could not start (never: the code in it failed)
     ├── CodeError             code under optimization failed where it ran; data, like any workflow error
@@ -71,6 +72,10 @@ class BudgetExhausted(RunError):
 
 class LLMError(RunError):
     """A model did not give a usable answer, and asking again did not help."""
+
+
+class RunStopped(RunError):
+    """A person asked the run to stop; it can be resumed."""
 
 
 class ReplayMismatch(RunError):

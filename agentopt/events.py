@@ -75,10 +75,12 @@ class Asked(_Event):
 
     Args:
         trials: `candidate`, `instances`, `fidelity` and `group` of each, in order.
+        rejected: how many trials a person rejected; they are not among these, and count as asked for.
     """
 
     kind: Literal["asked"] = "asked"
     trials: list[dict[str, Any]]
+    rejected: int = 0
 
 
 class Evaluated(_Event):
@@ -117,6 +119,21 @@ class ProposalRefused(_Event):
     problem: str
 
 
+class Reviewed(_Event):
+    """A person decided about a proposal, or ranked items; the candidate or the refusal follows.
+
+    Args:
+        question: what was asked: `kind`, `parents`, `origin`, `reasoning`, `changes`, `items` (see `review.Question`).
+        decision: `verdict`, `changes`, `words`, `order` (see `review.Decision`).
+        by: who decided.
+    """
+
+    kind: Literal["reviewed"] = "reviewed"
+    question: dict[str, Any]
+    decision: dict[str, Any]
+    by: str = ""
+
+
 class Resumed(_Event):
     """A run that had stopped goes on.
 
@@ -130,7 +147,7 @@ class Resumed(_Event):
     platform: dict[str, str] = {}
 
 
-Ending = Literal["done", "budget", "unanswered", "error"]
+Ending = Literal["done", "budget", "unanswered", "stopped", "error"]
 
 
 class RunFinished(_Event):
@@ -139,7 +156,7 @@ class RunFinished(_Event):
     Args:
         reason: why it stopped, in words.
         ended: what kind of reason that is; `None` in records of before there was `asked`.
-        result: the summary (see `Result.to_json`); `None` where the run ended by an error.
+        result: the summary (see `Result.to_json`); `None` where an error ended the run, or a person stopped it.
         error: the error that ended it, if one did.
     """
 
@@ -150,7 +167,9 @@ class RunFinished(_Event):
     error: str = ""
 
 
-Event: TypeAlias = RunStarted | CandidateAdded | Asked | Evaluated | Exchanged | ProposalRefused | Resumed | RunFinished
+Event: TypeAlias = (
+    RunStarted | CandidateAdded | Asked | Evaluated | Exchanged | ProposalRefused | Reviewed | Resumed | RunFinished
+)
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 KINDS = frozenset(kind.model_fields["kind"].default for kind in get_args(Event))
 
@@ -182,9 +201,10 @@ def evaluated(evaluation: Evaluation, output: Node | None) -> Evaluated:
     )
 
 
-def asked(trials: Sequence[Trial]) -> Asked:
-    """The event that these measurements were asked for."""
+def asked(trials: Sequence[Trial], *, rejected: int = 0) -> Asked:
+    """The event that these measurements were asked for, and so many more that a person rejected."""
     return Asked(
+        rejected=rejected,
         trials=[
             {
                 "candidate": t.candidate.id,
@@ -193,7 +213,7 @@ def asked(trials: Sequence[Trial]) -> Asked:
                 "group": t.group,
             }
             for t in trials
-        ]
+        ],
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agentopt.budget import Budget
 from agentopt.errors import UsageError
@@ -34,7 +34,8 @@ from agentopt.past import Past
 from agentopt.prompts import load_prompt
 from agentopt.proposers.base import Proposer, settings_of
 from agentopt.result import Result
-from agentopt.run import Run, Settings
+from agentopt.review import Review
+from agentopt.run import Run, Settings, plans_ahead
 from agentopt.sandbox.base import Sandbox
 from agentopt.sandbox.local import LocalSandbox
 from agentopt.store.lock import run_lock
@@ -70,6 +71,7 @@ def optimize(
     executor: str | Executor | Any | None = None,
     timeout_s: float | None = None,
     reuse: Sameness | Reuse | None = None,
+    review: bool | Review = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
     """Improves a workflow's parameters from feedback, and returns what was found.
@@ -106,6 +108,8 @@ def optimize(
         reuse: when an evaluation is taken from a candidate that behaves the same: `"source"`, `"outputs"`, `"off"` or
             a `Reuse`. Where not given, `"source"` for a `Task` that says it is deterministic and asks no model,
             since nothing but the work can change there; otherwise `"off"`.
+        review: every new candidate waits for a person, who accepts, edits or rejects it: `True` for whoever answers in
+            `agentopt ui`, or a function from `review.Question` to `review.Decision`. Waiting counts as wall time.
         on_event: called with every event, in the thread that makes it.
 
     Raises:
@@ -137,6 +141,7 @@ def optimize(
             executor=entered_executor(executor, stack),
             timeout_s=timeout_s,
             reuse=_reuse(reuse, task, seed),
+            review=review_setting(review),
         )
         kept = stack.enter_context(ReplyCache(path)) if (path := cache_path(cache, out)) else None
         models = open_models(task, llm, workflow_llm, Terms(price=price, limits=limits, cache=kept))
@@ -190,6 +195,13 @@ def _reuse(asked: Sameness | Reuse | None, task: Task, seed: int) -> Reuse:
     return Reuse(by=asked or ("source" if is_safe else "off"), seed=seed)
 
 
+def review_setting(review: bool | Review) -> Review | Literal["queue"] | None:
+    """Who reviews, `review` as `optimize` takes it."""
+    if isinstance(review, bool):
+        return "queue" if review else None
+    return review
+
+
 def cache_path(cache: bool | str | Path, out: str | Path | None) -> Path | None:
     """Where replies are kept, `cache` as `optimize` takes it; `None` for nowhere."""
     if isinstance(cache, bool):
@@ -241,6 +253,15 @@ def open_model(spec: str | LLM, role: ExchangeRole, *, mode: ReplayMode = "stric
     )
 
 
+def _check_review(settings: Settings) -> None:
+    optimizer, is_reviewed = settings.optimizer, settings.review is not None
+    name = settings_of(optimizer)["name"]
+    if "person" in optimizer.needs and not is_reviewed:
+        raise UsageError(f"optimizer `{name}` has a person rank; give `review=True`, or --review")
+    if is_reviewed and plans_ahead(optimizer) and "person" not in optimizer.needs:
+        raise UsageError(f"optimizer `{name}` cannot do without the points it asks for, so they cannot be reviewed")
+
+
 def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -> None:
     """Refuses what cannot work before anything is spent."""
     needs = settings.optimizer.needs
@@ -248,7 +269,8 @@ def _check(task: Task, settings: Settings, models: Mapping[ExchangeRole, LLM]) -
     if "llm" in needs and model is None:
         name = settings_of(settings.optimizer)["name"]
         raise UsageError(f"optimizer `{name}` asks a model; give `llm=`, such as llm='openai:gpt-5-mini'")
-    if model is not None and (missing := sorted(needs - {"llm"} - model.capabilities)):
+    _check_review(settings)
+    if model is not None and (missing := sorted(needs - {"llm", "person"} - model.capabilities)):
         raise UsageError(f"the optimizer needs a model with {missing}; `{model.name}` has {sorted(model.capabilities)}")
     if task.needs_llm and "workflow" not in models:
         raise UsageError(f"workflow `{task.workflow.operation.name}` asks for an `llm`; give `llm=` or `workflow_llm=`")

@@ -18,6 +18,7 @@ from agentopt.events import (
     Exchanged,
     ProposalRefused,
     Resumed,
+    Reviewed,
     RunFinished,
     RunStarted,
     candidate_of,
@@ -78,6 +79,7 @@ class Past:
         self.rounds_in_vain = 0
         self.seconds = 0.0
         self._evaluations = 0
+        self._rejected = 0
         self._exchanges: list[Exchange] = []
         self._of_ask: list[Exchange] = []
         self._of_pair: dict[Pair, list[Exchange]] = {}
@@ -89,6 +91,10 @@ class Past:
         measured = {pair for done in self.rounds for pair, e in done.evaluations.items() if e.status != "unmeasured"}
         unfinished = [e for pair, es in self._of_pair.items() if pair not in measured | set(self.tests) for e in es]
         return self._of_ask + unfinished
+
+    def reviews(self) -> list[Reviewed]:
+        """The decisions of an ask that did not end; to be given again."""
+        return [told for told in self._told if isinstance(told, Reviewed)]
 
     def exchanges(self, *roles: ExchangeRole) -> list[Exchange]:
         """All exchanges of these roles, in order."""
@@ -102,7 +108,7 @@ class Past:
     def spent(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, float]:
         """What the run was charged, by resource, as its ledger booked it."""
         total = _sum(booked(e, budget, prices.get(e.role)) for e in self._exchanges)
-        asks = sum(len(done.trials) for done in self.rounds)
+        asks = sum(len(done.trials) for done in self.rounds) + self._rejected
         return {**total, "evaluations": self._evaluations, "asks": asks, "seconds": self.seconds}
 
     def spent_by(self, budget: Budget, prices: Mapping[ExchangeRole, Price | None]) -> dict[str, dict[str, float]]:
@@ -126,7 +132,7 @@ class Past:
         match event:
             case CandidateAdded(candidate=0):
                 self.candidates.append(_restored(event, space))
-            case CandidateAdded() | ProposalRefused():
+            case CandidateAdded() | ProposalRefused() | Reviewed():
                 self._told.append(event)
                 self.said[event_json(event)] += 1
             case Asked():
@@ -150,6 +156,7 @@ class Past:
         if self.rounds:
             self.rounds_in_vain = self.rounds_in_vain + 1 if self.rounds[-1].unanswered else 0
         self.rounds.append(Round(tuple(_trial(row, self.candidates) for row in event.trials)))
+        self._rejected += event.rejected
         self._told.clear()
         self.said.clear()
         self._of_ask.clear()

@@ -17,6 +17,7 @@ from agentopt.events import Evaluated, Event, RunFinished, RunStarted
 from agentopt.llm.replayed import ReplayMode
 from agentopt.loop import open_model, optimize
 from agentopt.result import Result
+from agentopt.review import RecordedReview
 from agentopt.store.tracefile import read_trace
 from agentopt.task import Task
 
@@ -79,6 +80,7 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
         workers=settings.get("workers", 8),
         timeout_s=settings.get("timeout_s"),
         reuse=Reuse(**settings["reuse"]) if "reuse" in settings else "off",
+        review=RecordedReview(stored) if "review" in settings else False,
         on_event=happened.append,
     )
     known = _Known(stored)

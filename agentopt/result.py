@@ -7,13 +7,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentopt.candidate import Candidate
 from agentopt.canonical import from_jsonable, known_fields, to_jsonable
-from agentopt.errors import FormatError, UsageError
+from agentopt.curve import CurvePoint, curve_of, curve_svg
+from agentopt.errors import FormatError, MissingDependency, UsageError
 from agentopt.selection.statistics import Interval
 from agentopt.space import Space
+from agentopt.store.sqlite import Store
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 RESULT_VERSION = 1
 
@@ -118,6 +123,48 @@ class Result:
             found = from_jsonable(data.get(name))
             plain[name] = None if found is None else Interval(**known_fields(Interval, found))
         return cls(**plain, record=Path(data["record"]) if data["record"] else None)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draws the best score so far against evaluations, and the test scores with their intervals.
+
+        Args:
+            axes: matplotlib axes to draw on; new ones where not given.
+
+        Raises:
+            MissingDependency: matplotlib is missing.
+            UsageError: the run kept no record.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise MissingDependency("matplotlib", "plot", "`Result.plot`") from error
+        points = self._curve()
+        axes = axes if axes is not None else pyplot.subplots()[1]
+        split = "the split compared on"
+        evaluations = [point.evaluations for point in points]
+        axes.step(evaluations, [point.best for point in points], where="post", label=f"best so far on {split}")
+        axes.plot(evaluations, [point.mean for point in points], "o", label=f"each candidate on {split}")
+        last = self.spent.get("evaluations", evaluations[-1] if evaluations else 0)
+        for name, test, place in (("start", self.test_start, 0.0), ("best", self.test_best, last)):
+            if test is not None and math.isfinite(test.high - test.low):
+                bars = [[test.mean - test.low], [test.high - test.mean]]
+                axes.errorbar([place], [test.mean], yerr=bars, fmt="D", capsize=4, label=f"test, {name}, 95 % interval")
+        axes.set(title=self.task, xlabel="evaluations", ylabel="score")
+        axes.legend()
+        return axes
+
+    def _curve(self) -> list[CurvePoint]:
+        if self.record is None or not self.record.is_file():
+            raise UsageError(f"run {self.run} has no record to draw; `optimize(out=…)` says where it is kept")
+        with Store(self.record) as store:
+            return curve_of(store.outline(self.run))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """How notebooks show it: as text, and where there is a record, as a picture of the search."""
+        bundle = {"text/plain": str(self)}
+        if self.record is not None and self.record.is_file():
+            bundle["image/svg+xml"] = curve_svg(self._curve(), self.task)
+        return bundle
 
     def __str__(self) -> str:
         lines = [f"{self.task}: {self.candidates} candidates, stopped because {self.reason}"]

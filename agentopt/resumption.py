@@ -23,11 +23,12 @@ from agentopt.llm.price import Price
 from agentopt.llm.recorded import ExchangeRole
 from agentopt.llm.terms import Terms
 from agentopt.llm.wrapped import skip
-from agentopt.loop import cache_path, entered_executor, open_models, read_examples, search
+from agentopt.loop import cache_path, entered_executor, open_models, read_examples, review_setting, search
 from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past, read_past
 from agentopt.result import Result
+from agentopt.review import Review
 from agentopt.run import Settings
 from agentopt.sandbox.base import Sandbox
 from agentopt.store.lock import run_lock
@@ -53,6 +54,7 @@ def resume(
     cache: bool | str | Path = False,
     sandbox: Sandbox | None = None,
     executor: str | Executor | None = None,
+    review: bool | Review | None = None,
     out: str | Path = "runs",
     on_event: Callable[[Event], None] | None = None,
 ) -> Result:
@@ -69,6 +71,7 @@ def resume(
         llm: the optimizer's model; the recorded one where not given.
         workflow_llm: likewise; `llm` where that is given.
         price: as in `optimize`, with the next four; the recorded one where both models had the same.
+        review: as in `optimize`; where not given, a run that was reviewed is reviewed in `agentopt ui`.
         out: folder of the record.
 
     Raises:
@@ -86,7 +89,11 @@ def resume(
         task = _task(header, workflow, examples, feedback, parameters, target)
         past = read_past(stored, task.space)
         with ExitStack() as stack:
-            settings = replace(_settings(past, optimizer, budget), executor=entered_executor(executor, stack))
+            settings = replace(
+                _settings(past, optimizer, budget),
+                executor=entered_executor(executor, stack),
+                review=review_setting("review" in header.settings if review is None else review),
+            )
             _check_is_open(past, settings.budget)
             kept = stack.enter_context(ReplyCache(file)) if (file := cache_path(cache, out)) else None
             terms = Terms(price=price or _price(header), limits=limits, cache=kept)
@@ -171,7 +178,7 @@ def _settings(past: Past, optimizer: Optimizer | None, budget: Budget | None) ->
 def _check_is_open(past: Past, budget: Budget) -> None:
     """Refuses what could not go any further."""
     finished, run = past.finished, past.header.run
-    if finished is None or finished.ended in ("error", "unanswered"):
+    if finished is None or finished.ended in ("error", "unanswered", "stopped"):
         return
     if finished.ended != "budget":
         raise UsageError(f"run `{run}` is finished: {finished.reason}")

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
 from agentopt.canonical import to_jsonable
-from agentopt.errors import BudgetExhausted, LLMError, UsageError
+from agentopt.errors import BudgetExhausted, LLMError, RunStopped, UsageError
 from agentopt.evaluate.engine import Engine
 from agentopt.evaluate.executors import Executor
 from agentopt.evaluate.twins import NO_REUSE, Reuse, Twins
@@ -46,8 +46,10 @@ from agentopt.optimizers.base import Optimizer
 from agentopt.past import Past, Round
 from agentopt.proposers.base import Context, settings_of
 from agentopt.result import Result
+from agentopt.review import QueuedReview, RecordedReview, Review, Reviewing
 from agentopt.sandbox.base import Sandbox
 from agentopt.selection.statistics import Interval, mean_interval, paired_difference
+from agentopt.store.control import Control
 from agentopt.store.sqlite import Store
 from agentopt.task import Task
 
@@ -56,10 +58,16 @@ logger = logging.getLogger(__name__)
 TRIALS_PER_ASK = 8
 """How many trials an optimizer is asked for at a time; not the number of workers, on which no result may depend."""
 
+_STOPPED = "stopped by a person"
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How to search, and how to measure (see `Engine`)."""
+    """How to search, and how to measure (see `Engine`).
+
+    Args:
+        review: decides about every new candidate: whoever answers in the queue beside the record, or a function.
+    """
 
     optimizer: Optimizer
     budget: Budget
@@ -68,11 +76,13 @@ class Settings:
     executor: Executor | None = None
     timeout_s: float | None = None
     reuse: Reuse = NO_REUSE
+    review: Review | Literal["queue"] | None = None
 
-    def of_measuring(self) -> dict[str, Any]:
-        """What a replay must know of how it was measured, where it is not the default."""
-        known = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
-        return known if self.reuse.by == "off" else known | {"reuse": asdict(self.reuse)}
+    def beyond_defaults(self) -> dict[str, Any]:
+        """What a replay must know of how it was measured and reviewed, where it is not the default."""
+        known: dict[str, Any] = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+        known |= {} if self.reuse.by == "off" else {"reuse": asdict(self.reuse)}
+        return known if self.review is None else known | {"review": True}
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class Run:
         )
         self.sandbox = sandbox
         self._store = store
+        self._control = Control(store.path) if store is not None else None
         self._on_event = on_event
         self._models = models
         self._past = past
@@ -140,10 +151,21 @@ class Run:
             timeout_s=settings.timeout_s,
             twins=Twins(settings.reuse, task.space),
         )
+        self._reviewing = self._reviewer(settings.review)
         recorded = self._recorded("optimizer")
         self._llm = self._retrying(recorded) if recorded else None
         if past is not None:
             self._restore(past)
+
+    def _reviewer(self, review: Review | Literal["queue"] | None) -> Reviewing | None:
+        if review is None:
+            return None
+        if review == "queue":
+            if self._control is None:
+                raise UsageError("a review through the queue needs a record, beside which it lies; give `out`")
+            review = QueuedReview(self._control, self.id)
+        earlier = RecordedReview(self._past.reviews() if self._past else ())
+        return Reviewing(review, self.task.space, self.archive, self._emit, earlier)
 
     def _restore(self, past: Past) -> None:
         """Enters what was measured, except in the last round, which may have to be finished first."""
@@ -163,15 +185,18 @@ class Run:
         self._emit(self._header() if self._past is None else self._resumed())
         try:
             end = self._search()
-            result = self._tested(end.reason)
+            result = self._tested(end)
         except BaseException as error:
             error_text = f"{type(error).__name__}: {error}"
             self._emit(RunFinished(reason="an error ended the run", ended="error", error=error_text))
             raise
-        self._emit(RunFinished(reason=end.reason, ended=end.ended, result=result.to_json() | {"record": None}))
+        summary = None if end.ended == "stopped" else result.to_json() | {"record": None}
+        self._emit(RunFinished(reason=end.reason, ended=end.ended, result=summary))
         return result
 
     def _search(self) -> _End:
+        if self._control is not None:
+            self._control.forget_stop(self.id)
         self._add(self.archive.candidate(self.task.space.values(), origin="start"))
         under_way = self._past.rounds[-1:] if self._past else []
         rounds_in_vain = self._past.rounds_in_vain if self._past else 0
@@ -181,6 +206,8 @@ class Run:
                 if under_way:
                     unanswered = self._finished(under_way.pop())
                 else:
+                    if self._control is not None and self._control.is_stop_asked(self.id):
+                        return _End("stopped", _STOPPED)
                     context, refused = self._context(), len(self.archive.refusals)
                     trials = self.settings.optimizer.ask(context, TRIALS_PER_ASK)
                     if not trials:
@@ -191,6 +218,8 @@ class Run:
                     return _End("unanswered", f"the model did not answer: {unanswered[0]}")
         except BudgetExhausted as error:
             return _End("budget", str(error))
+        except RunStopped:
+            return _End("stopped", _STOPPED)
         except LLMError as error:
             return _End("unanswered", f"the model did not answer: {error}")
 
@@ -200,8 +229,11 @@ class Run:
         if unseen:
             raise UsageError(f"the optimizer asks for {unseen}; only train and dev instances of the task are measured")
         self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
-        known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
-        self._emit(asked(known))
+        passed = trials
+        if self._reviewing is not None and not plans_ahead(self.settings.optimizer):
+            passed = self._reviewing.passed(trials, self._refused)
+        known = [replace(t, candidate=self._add(t.candidate)) for t in passed]
+        self._emit(asked(known, rejected=len(trials) - len(passed)))
         return self._engine.measure(known, self.archive)
 
     def _finished(self, under_way: Round) -> list[str]:
@@ -239,13 +271,14 @@ class Run:
             return f"no proposal could be used; the last one: {self.archive.refusals[-1].problem}"
         return "the optimizer is done"
 
-    def _tested(self, reason: str) -> Result:
+    def _tested(self, end: _End) -> Result:
+        """What was found, measured on test unless a person stopped the run."""
         context = self._context()
         start, best = self.archive.candidates[0], self.settings.optimizer.best(context)
         tests = self._archive_of_candidates()  # what is measured on test is never in the archive that optimizers see
         for evaluation in self._past.tests.values() if self._past else ():
             tests.record(evaluation)
-        if self._test:
+        if self._test and end.ended != "stopped":
             engine = replace(self._engine, llm=self._recorded("workflow", held=True))
             for candidate in (start, best):
                 try:
@@ -268,7 +301,7 @@ class Run:
             dev_gain=self._dev_gain(start, best, dev),
             acceptance=getattr(self.settings.optimizer, "acceptance", ""),
             rates=self._rates(best, dev),
-            reason=reason,
+            reason=end.reason,
             spent=self.ledger.spent,
             spent_by=self.ledger.spent_by,
             candidates=len(self.archive.candidates),
@@ -319,6 +352,7 @@ class Run:
             refuse=self._refused,
             llm=self._llm,
             target=self.task.target,
+            ask_ranking=self._reviewing.ranked if self._reviewing else None,
             seed=self.settings.seed,
         )
 
@@ -400,7 +434,7 @@ class Run:
                 "budget": self.settings.budget.limits(),
                 "seed": self.settings.seed,
                 "workers": self.settings.workers,
-                **self.settings.of_measuring(),
+                **self.settings.beyond_defaults(),
             },
             llm={role: model.name for role, model in self._models.items()},
             prices=known_prices(self._models),
@@ -413,6 +447,11 @@ class Run:
 
     def _resumed(self) -> Resumed:
         return Resumed(budget=self.settings.budget.limits(), platform=_platform())
+
+
+def plans_ahead(optimizer: Optimizer) -> bool:
+    """Whether it goes on only from the very candidates that it asked for; see `CubeSearch`."""
+    return bool(getattr(optimizer, "plans_ahead", False))
 
 
 def _platform() -> dict[str, str]:

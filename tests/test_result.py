@@ -7,7 +7,10 @@ import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import matplotlib
+import numpy as np
 import pytest
 
 import agentopt as ao
@@ -148,3 +151,38 @@ def test_unknown_fields_of_a_newer_agentopt_are_ignored() -> None:
 def test_unknown_fields_of_a_newer_candidate_are_ignored() -> None:
     data = RESULT.to_json()
     assert Result.from_json({**data, "best": {**data["best"], "mood": "fine"}}) == RESULT
+
+
+def measured_run(folder: Path) -> Result:
+    """A small real run with a record: a parameter that should be near 3."""
+    width = ao.Parameter(1.0, name="width", bounds=(0, 6))
+    budget = ao.Budget(evaluations=12)
+    return ao.optimize(
+        lambda: -abs(width - 3), feedback=float, parameters=[width], out=folder, proposer="perturb", budget=budget
+    )
+
+
+def test_the_picture_in_a_notebook_is_drawn_from_the_record(tmp_path: Path) -> None:
+    result = measured_run(tmp_path)
+    shown = result._repr_mimebundle_()
+    picture = ElementTree.fromstring(shown["image/svg+xml"])
+    dots = picture.findall("{http://www.w3.org/2000/svg}circle")
+    assert shown["text/plain"] == str(result)
+    assert len(dots) == 12  # one instance, so each evaluation measures a candidate whole
+
+
+def test_a_result_without_a_record_is_shown_as_text_alone() -> None:
+    assert set(replace(RESULT, record=None)._repr_mimebundle_()) == {"text/plain"}
+
+
+def test_the_plot_s_line_ends_at_the_best_score(tmp_path: Path) -> None:
+    matplotlib.use("agg")
+    result = measured_run(tmp_path)
+    axes = result.plot()
+    assert np.asarray(axes.lines[0].get_ydata())[-1] == result.dev_best
+    assert axes.get_xlabel() == "evaluations"
+
+
+def test_plotting_without_a_record_says_where_one_is_kept() -> None:
+    with pytest.raises(UsageError, match="has no record to draw"):
+        replace(RESULT, record=None).plot()

@@ -17,6 +17,7 @@ from agentopt.cli.replay import replay
 from agentopt.cli.resume import resume
 from agentopt.cli.run import run
 from agentopt.cli.show import show
+from agentopt.cli.ui import ui
 from agentopt.cli.vllm_serve import vllm_serve
 from agentopt.errors import AgentoptError, UsageError
 
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(resume)
 app.command()(inspect)
 app.command()(compare)
+app.command()(ui)
 app.command()(replay)
 app.command()(keep)
 app.command("list")(list_)

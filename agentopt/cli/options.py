@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,12 @@ console = Console(highlight=False)
 def print_json(data: Any) -> None:
     """Prints JSON data, the same in a terminal and in a pipe."""
     print(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+def say_reviewed(out: Path) -> None:
+    """Says on standard error where the proposals of a run are decided."""
+    where = "" if out == Path("runs") else f" {out}"
+    print(f"agentopt: every proposal waits until it is decided in: agentopt ui{where}", file=sys.stderr)
 
 
 def store_path(out: Path) -> Path:

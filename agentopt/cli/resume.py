@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from agentopt.budget import Budget
-from agentopt.cli.options import JsonOption, OutOption, console, print_json, store_path
+from agentopt.cli.options import JsonOption, OutOption, console, print_json, say_reviewed, store_path
 from agentopt.cli.progress import Progress
 from agentopt.cli.run import interruptible
+from agentopt.events import RunStarted
 from agentopt.resumption import resume as resumed
 from agentopt.store.tracefile import read_run
 
@@ -30,6 +31,8 @@ def resume(
     """Go on with a run that was interrupted, or that its budget ended; no recorded model call is made again."""
     limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
     stored = read_run(run, store_path(out))
+    if isinstance(header := stored[0].event, RunStarted) and "review" in header.settings:
+        say_reviewed(out)
     with Progress(quiet=as_json) as progress, interruptible(progress, out):
         progress.past(stored)
         result = resumed(

@@ -20,7 +20,16 @@ from agentopt.adapters.scorers import SCORERS
 from agentopt.adapters.scores import scores_of
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
-from agentopt.cli.options import JsonOption, OutOption, console, limits_or_none, pairs, price_or_file, print_json
+from agentopt.cli.options import (
+    JsonOption,
+    OutOption,
+    console,
+    limits_or_none,
+    pairs,
+    price_or_file,
+    print_json,
+    say_reviewed,
+)
 from agentopt.cli.progress import Progress
 from agentopt.cli.scores import print_scores
 from agentopt.errors import UsageError
@@ -96,6 +105,9 @@ def run(
     executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds one measurement may take.")] = None,
     reuse: Annotated[str | None, typer.Option(help="Reuse evaluations by source or outputs; or off.")] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Each proposal waits for a person in `agentopt ui`.")
+    ] = False,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -106,6 +118,8 @@ def run(
     chosen = _task(task, files, seed=seed, is_measured=optimizer == "measure", channels=channels)
     budget = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     evaluations_made: list[Evaluated] = []
+    if review:
+        say_reviewed(out)
     with Progress(quiet=as_json) as progress, interruptible(progress, out):
 
         def on_event(event: Event) -> None:
@@ -128,6 +142,7 @@ def run(
             executor=executor,
             timeout_s=timeout,
             reuse=Reuse(by=cast(Sameness, reuse), seed=seed) if reuse else None,  # checked by Reuse
+            review=review,
             out=out,
             on_event=on_event,
         )

@@ -12,7 +12,7 @@ import typer
 from agentopt.catalog import find_pack, load_task
 from agentopt.cli.options import JsonOption, console, print_json
 from agentopt.errors import MissingDependency, UsageError
-from agentopt.inspector import text
+from agentopt.inspector.text import summary
 from agentopt.inspector.view import view
 from agentopt.instance import SPLITS
 from agentopt.optimizers.named import plugins
@@ -43,7 +43,7 @@ def show(
             if as_json:
                 print_json([s.event.model_dump(mode="json") for s in stored])
             else:
-                console.print(text.summary(view(stored)))
+                console.print(summary(view(stored)))
         case "prompt":
             prompt = load_prompt(name)
             _print({"name": prompt.name, "version": prompt.version, **prompt.sections}, as_json)

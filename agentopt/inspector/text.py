@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from datetime import UTC, datetime
@@ -13,10 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from agentopt.canonical import from_jsonable
-from agentopt.errors import UsageError
 from agentopt.graph.showing import shortened
-from agentopt.inspector.view import CandidateView, RunView, score_of
+from agentopt.inspector.document import stopped
+from agentopt.inspector.gain import gains, verdict
+from agentopt.inspector.spending import spending_by_role, spending_text
+from agentopt.inspector.view import CandidateView, RunView, Step, as_interval
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -32,12 +32,13 @@ def plain(value: object) -> Text:
     return Text(_CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value)))
 
 
-def _panel(body: object, title: object) -> Panel:
+def panel(body: object, title: object) -> Panel:
+    """A frame with a title around a text."""
     return Panel(plain(body), title=plain(title), title_align="left")
 
 
 def summary(run: RunView) -> RenderableType:
-    """Start, best, cost, and why it stopped, with a table of the candidates."""
+    """Start, best, cost, and why it stopped, with tables of the steps and the candidates."""
     header, facts = run.header, Table.grid(padding=(0, 2))
     facts.add_row("task", plain(str(header.task.get("name", ""))))
     facts.add_row("run", plain(f"{header.run}, {_when(run.started_at)}, {run.seconds:.1f} s"))
@@ -45,17 +46,14 @@ def summary(run: RunView) -> RenderableType:
     facts.add_row("stopped", plain(stopped(run)))
     for label, line in _scores(run):
         facts.add_row(label, plain(line))
-    facts.add_row("spent", plain(_spent(run)))
+    evaluations = sum(len(c.evaluations) for c in run.candidates.values())
+    facts.add_row("measured", plain(f"{evaluations} evaluation{'s' if evaluations != 1 else ''}"))
+    for role, spent in spending_by_role(run).items():
+        facts.add_row(plain(f"{role} model"), plain(spending_text(spent)))
     if curve := best_so_far(run):
         facts.add_row("best so far", plain(sparkline(curve)))
-    return Group(facts, candidates_table(run))
-
-
-def stopped(run: RunView) -> str:
-    """Why the run ended, or that it did not."""
-    if run.finished is None:
-        return "not finished: it is still going on, or was killed"
-    return run.finished.reason + (f" ({run.finished.error})" if run.finished.error else "")
+    parts: list[RenderableType] = [facts, plain(""), candidates_table(run)]
+    return Group(*parts, *([plain(""), steps_table(run)] if run.steps else []))
 
 
 def _scores(run: RunView) -> list[tuple[str, str]]:
@@ -66,32 +64,16 @@ def _scores(run: RunView) -> list[tuple[str, str]]:
     if rates := result.get("rates"):
         rows.append(("rates", ", ".join(f"{name} {number(rate)}" for name, rate in rates.items())))
     if result["test_best"]:
-        before, after, gain = (_interval(result[key]) for key in ("test_start", "test_best", "test_gain"))
-        rows.append(("test", f"{before} -> {after}"))
-        rows.append(("gain on test", f"{gain}, paired, n = {result['test_gain']['count']}"))
+        rows.append(("test", f"{_interval(result['test_start'])} -> {_interval(result['test_best'])}"))
+        if gain := as_interval(result["test_gain"]):
+            rows.append(("gain on test", f"{verdict(gain)} (paired, n = {gain.count})"))
+        if result["dev_best"] is not None:
+            rows.append(("dev - test", f"{number(result['dev_best'] - result['test_best']['mean'])} (of the best)"))
     return rows
 
 
 def _interval(interval: dict[str, Any]) -> str:
     return f"{number(interval['mean'])} [{number(interval['low'])}, {number(interval['high'])}]"
-
-
-def _spent(run: RunView) -> str:
-    roles = sorted({str(e.get("role", "")) for e in run.exchanges})
-    calls = ", ".join(_calls(role, [e for e in run.exchanges if e.get("role", "") == role]) for role in roles)
-    evaluations = sum(len(c.evaluations) for c in run.candidates.values())
-    return f"{evaluations} evaluations, {calls or 'no model calls'}"
-
-
-def _calls(role: str, exchanges: list[dict[str, Any]]) -> str:
-    """How often a role asked, and what the replies say that took; known replies, given again, took nothing."""
-    replies = [e.get("reply") or {} for e in exchanges]
-    known = sum(bool(r.get("cached")) for r in replies)
-    usage = [r.get("usage") or {} for r in replies if not r.get("cached")]
-    tokens = sum((u.get("prompt_tokens") or 0) + (u.get("completion_tokens") or 0) for u in usage)
-    usd = sum(u.get("cost_usd") or 0.0 for u in usage)
-    took = [f"{tokens} tokens"] * bool(tokens) + [f"${usd:.4g}"] * bool(usd) + [f"{known} known replies"] * bool(known)
-    return f"{len(exchanges) - known} {role} calls" + (f" ({', '.join(took)})" if took else "")
 
 
 def _when(seconds: float) -> str:
@@ -108,7 +90,7 @@ def number(value: Any) -> str:
 
 def best_so_far(run: RunView) -> list[float]:
     """The best dev (or train) mean after each candidate, finite ones only."""
-    split = "dev" if run.header.instances.get("dev") else "train"
+    split = run.compared_split
     curve: list[float] = []
     for candidate in run.candidates.values():
         mean = candidate.mean(split)
@@ -155,65 +137,29 @@ def candidates_table(run: RunView, most: int = 40) -> RenderableType:
 
 def changes(run: RunView, candidate: CandidateView) -> str:
     """What differs from the candidate's first parent, on one line."""
-    values = from_jsonable(candidate.added.values)
-    parent = run.candidates.get(candidate.added.parents[0]) if candidate.added.parents else None
-    before = from_jsonable(parent.added.values) if parent else {}
-    return "; ".join(f"{k} = {' '.join(str(v).split())}" for k, v in values.items() if before.get(k) != v)
+    values = run.values(candidate.added.candidate)
+    return "; ".join(f"{name} = {' '.join(str(values[name]).split())}" for name in run.changed(candidate))
 
 
-def candidate_view(run: RunView, identity: int) -> RenderableType:
-    """One candidate: values, reasoning, and each measurement with its feedback.
-
-    Raises:
-        UsageError: there is no such candidate.
-    """
-    if identity not in run.candidates:
-        raise UsageError(f"run {run.header.run} has no candidate {identity}; it has 0 to {len(run.candidates) - 1}")
-    candidate = run.candidates[identity]
-    parts: list[RenderableType] = []
-    for name, value in from_jsonable(candidate.added.values).items():
-        parts.append(_panel(value, name))
-    if reasoning := candidate.added.notes.get("reasoning"):
-        parts.append(_panel(reasoning, "reasoning"))
+def steps_table(run: RunView, most: int = 40) -> RenderableType:
+    """One line per proposal: what it changed, and what it was worth."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("instance", "split", "score", "feedback"):
-        table.add_column(column, overflow="fold")
-    for evaluation in candidate.evaluations:
-        said = plain(shortened(str(evaluation.feedback.get("text", "")), 400))
-        table.add_row(plain(evaluation.instance), plain(evaluation.split), number(score_of(evaluation)), said)
-    return Group(*parts, table)
+    for column in ("step", "candidate"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("changes", overflow="fold")
+    table.add_column("gain against its parent", overflow="fold", ratio=1)
+    shown = run.steps if len(run.steps) <= most else [*run.steps[: most // 2], *run.steps[-most // 2 :]]
+    for step in shown:
+        table.add_row(str(step.number), *_step_cells(run, step))
+    if len(shown) < len(run.steps):
+        return Group(table, plain(f"({len(run.steps) - len(shown)} steps in the middle are not shown)"))
+    return table
 
 
-def difference(run: RunView, first: int, second: int) -> RenderableType:
-    """How two candidates differ, parameter by parameter, as unified diffs."""
-    for identity in (first, second):
-        if identity not in run.candidates:
-            raise UsageError(f"run {run.header.run} has no candidate {identity}; it has 0 to {len(run.candidates) - 1}")
-    before, after = (from_jsonable(run.candidates[i].added.values) for i in (first, second))
-    text = Text()
-    for name in before:
-        if before[name] == after[name]:
-            continue
-        a, b = str(before[name]).splitlines(), str(after[name]).splitlines()
-        for line in difflib.unified_diff(a, b, f"{name} of {first}", f"{name} of {second}", n=2, lineterm=""):
-            text.append(plain(line).plain + "\n", style={"+": "green", "-": "red"}.get(line[:1], ""))
-    return text if text.plain else plain("no difference")
-
-
-def exchange_view(run: RunView, index: int) -> RenderableType:
-    """One exchange: every message, and the reply.
-
-    Raises:
-        UsageError: there is no such exchange.
-    """
-    if not 0 <= index < len(run.exchanges):
-        there = f"it has 0 to {len(run.exchanges) - 1}" if run.exchanges else "no model was asked"
-        raise UsageError(f"run {run.header.run} has no exchange {index}; {there}")
-    exchange = run.exchanges[index]
-    parts = [_panel(m["content"], m["role"]) for m in exchange["request"]["messages"]]
-    reply = exchange.get("reply")
-    said = reply["text"] if reply else exchange.get("error", "")
-    title = "reply" if reply else "failed"
-    where = ", ".join(f"{k} {v}" for k, v in (exchange.get("where") or {}).items())
-    parts.append(_panel(said, f"{title} ({exchange.get('role', '')}{', ' + where if where else ''})"))
-    return Group(*parts)
+def _step_cells(run: RunView, step: Step) -> tuple[str, Text, Text]:
+    if step.candidate is None:
+        return "refused", plain(""), plain(shortened(" ".join(step.problem.split()), 100))
+    compared = gains(run, step.parents[0], step.candidate)
+    worth = f"{compared[0].split}: {verdict(compared[0].difference)}" if compared else "not measured with its parent"
+    names = ", ".join(run.changed(run.candidates[step.candidate]))
+    return f"{','.join(map(str, step.parents))} -> {step.candidate}", plain(names), plain(worth)

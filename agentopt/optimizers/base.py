@@ -15,7 +15,7 @@ class Optimizer(Protocol):
 
     @property
     def needs(self) -> frozenset[Capability | str]:
-        """What it cannot do without: `llm`, and capabilities of the model."""
+        """What it cannot do without: `llm`, capabilities of the model, and `person`, who ranks for it."""
         ...
 
     def ask(self, context: Context, n: int) -> list[Trial]:

@@ -72,6 +72,8 @@ class CubeSearch(ABC):
 
     name: str
     needs: frozenset[Capability | str] = frozenset()
+    plans_ahead = True
+    """It goes on only from the very points that it asked for, so nobody can reject or edit them."""
     _under_way: WeakKeyDictionary[Archive, _Progress]
 
     @abstractmethod

@@ -13,7 +13,7 @@ from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.cube_search import CubeSearch, Plan, Scene
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context
-from agentopt.proposers.ranking import ranked_by_model
+from agentopt.proposers.ranking import outputs_of, ranked_by_model
 
 
 class ZORank(CubeSearch):
@@ -28,8 +28,8 @@ class ZORank(CubeSearch):
         step: length of the longest step.
         shrink: each of the `tries` steps is so much shorter than the one before.
         tries: steps tried along each direction.
-        judge: who ranks: `score`, or `llm`: the optimizer's model is shown the outputs and replies with their order.
-            With the model `manual:<folder>`, that is a person. The outputs need no score then.
+        judge: who ranks: `score`; `llm`: the optimizer's model is shown the outputs and replies with their order;
+            or `person`: the run's reviewer does (`review=True`, `--review`). The outputs need no score then.
 
     Source: ZO-RankSGD, arXiv:2303.03751, with weights that add up to zero (the authors' code has
     `m - 2j` for rank j, which pulls the estimate towards the mean sample) and steps of set length.
@@ -45,13 +45,13 @@ class ZORank(CubeSearch):
         step: float = 0.4,
         shrink: float = 0.5,
         tries: int = 3,
-        judge: Literal["score", "llm"] = "score",
+        judge: Literal["score", "llm", "person"] = "score",
     ) -> None:
         require_positive(reach=reach, step=step, shrink=shrink, tries=tries)
         if samples < 2:
             raise UsageError(f"`samples` is {samples}; expected 2 or more, since one point has no rank")
-        if judge not in ("score", "llm"):
-            raise UsageError(f"`judge` is {judge!r}; expected score or llm")
+        if judge not in ("score", "llm", "person"):
+            raise UsageError(f"`judge` is {judge!r}; expected score, llm or person")
         self.samples = samples
         self.reach = reach
         self.step = step
@@ -61,8 +61,8 @@ class ZORank(CubeSearch):
 
     @property
     def needs(self) -> frozenset[Capability | str]:  # type: ignore[override]  # depends on a setting
-        """The model, where it ranks."""
-        return frozenset({"llm"}) if self.judge == "llm" else frozenset()
+        """The model or the person, where they rank."""
+        return frozenset() if self.judge == "score" else frozenset({self.judge})
 
     def plan(self, scene: Scene) -> Plan:
         """Rounds of samples and steps. Only the order of the scores within one batch is used."""
@@ -98,11 +98,18 @@ class ZORank(CubeSearch):
         archive = context.archive
         failed = {c.id for c in candidates if c and any(e.status == "failed" for e in archive.evaluations(c.id))}
         ids = list(dict.fromkeys(c.id for c in candidates if c is not None and c.id not in failed))
-        order = ids if len(ids) < 2 else _remembered(archive, ids) or ranked_by_model(context, ids)
+        order = ids if len(ids) < 2 else _remembered(archive, ids) or self._judged(context, ids)
         return [
             -math.inf if c is None or c.id in failed else -float(order.index(c.id)) if order else 0.0
             for c in candidates
         ]
+
+    def _judged(self, context: Context, ids: Sequence[int]) -> list[int]:
+        """The ids, best first, as the judge orders their outputs; empty where a model gave no order."""
+        if self.judge == "llm":
+            return ranked_by_model(context, ids)
+        assert context.ask_ranking is not None, "a run checks `needs` before it starts"
+        return [ids[place] for place in context.ask_ranking([outputs_of(context, c) for c in ids])]
 
     def noted(self, candidates: Sequence[Candidate | None], scores: Sequence[float]) -> Mapping[str, Any]:
         """The ranking that somebody gave, so that nobody is asked twice."""

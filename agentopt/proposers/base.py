@@ -30,6 +30,9 @@ class Context:
         seed: of the run, for chance that must stay the same from ask to ask.
         llm: answers as the optimizer's model; `None` where the run has none.
         target: a score that cannot be beaten, where the task knows one.
+        ask_ranking: has a person put items (texts) in order; positions from 0, best first. `None` where the run has no
+            reviewer. The answer is in the record, so it is given again when an interrupted ask is repeated; what is to
+            outlive the ask belongs into a candidate's notes.
         refuse: enters a proposal that could not be used, with the words that say why.
     """
 
@@ -43,6 +46,7 @@ class Context:
     refuse: Callable[[Refusal], None]
     llm: LLM | None = None
     target: float | None = None
+    ask_ranking: Callable[[Sequence[str]], Sequence[int]] | None = None
     seed: int = 0
 
     @property

@@ -29,7 +29,7 @@ def ranked_by_model(context: Context, candidates: Sequence[int], *, again: int =
     """
     assert context.llm is not None, "a run checks `needs` before it starts"
     prompt = load_prompt("ranking")
-    results = "\n\n".join(f"## {place}\n{_outputs(context, c)}" for place, c in enumerate(candidates, 1))
+    results = "\n\n".join(f"## {place}\n{outputs_of(context, c)}" for place, c in enumerate(candidates, 1))
     user = prompt.fill("user", objective=context.objective, results=results, count=str(len(candidates)))
     request = Request(
         messages=(Message("system", prompt.fill("system")), Message("user", user)), schema=SCHEMA, schema_name="ranking"
@@ -62,7 +62,7 @@ def parse_ranking(text: str, count: int) -> list[int]:
     return ranking
 
 
-def _outputs(context: Context, candidate: int) -> str:
+def outputs_of(context: Context, candidate: int) -> str:
     """What the candidate's runs returned, and what was said about them."""
     found = context.archive.evaluations(candidate)
     return "\n".join(f"{e.output}\n{e.feedback.text}".strip() for e in found if e.split != "test")

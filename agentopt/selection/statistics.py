@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +72,17 @@ def _wilson(mean: float, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _bootstrap(scores: Sequence[float], seed: int, resamples: int = 10_000) -> tuple[float, float]:
+def _bootstrap(scores: Sequence[float], seed: int) -> tuple[float, float]:
     import numpy as np
 
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(scores), size=(resamples, len(scores)))
-    means = np.asarray(scores, dtype=float)[drawn].mean(axis=1)
+    means = np.asarray(scores, dtype=float)[_resamples(len(scores), seed)].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=2)
+def _resamples(count: int, seed: int) -> NDArray[np.int64]:
+    """Which scores each resample draws; kept, because all gains of a run rest on as many instances."""
+    import numpy as np
+
+    return np.random.default_rng(seed).integers(0, count, size=(10_000, count))

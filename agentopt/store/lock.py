@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agentopt.errors import UsageError
+
+_LOOKS = 5
+_LOOK_EVERY_S = 0.02
+"""`is_locked` holds a lock for an instant; who wants the run itself must not be turned away by that."""
 
 
 @contextmanager
@@ -21,7 +26,7 @@ def run_lock(store: Path, run: str) -> Iterator[None]:
     Raises:
         UsageError: a living process holds the run, which is named, or no lock file can be made.
     """
-    path = store.with_name(f"{store.name}.{run}.lock")
+    path = _lock_path(store, run)
     try:
         descriptor = _locked(path)
     except BlockingIOError:
@@ -36,9 +41,32 @@ def run_lock(store: Path, run: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_locked(store: Path, run: str) -> bool:
+    """Whether a living process of this machine goes on with the run."""
+    try:
+        descriptor = os.open(_lock_path(store, run), os.O_RDONLY)
+    except (FileNotFoundError, UsageError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_path(store: Path, run: str) -> Path:
+    try:
+        return store.with_name(f"{store.name}.{run}.lock")
+    except ValueError:
+        raise UsageError(f"run `{run}` cannot be locked: no file can have its id in its name") from None
+
+
 def _locked(path: Path) -> int:
     """A descriptor of the locked file, with this process's id in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    looks_left = _LOOKS
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -47,6 +75,13 @@ def _locked(path: Path) -> int:
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
                 return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            looks_left -= 1
+            if not looks_left:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+            continue
         except BaseException:
             os.close(descriptor)
             raise

@@ -49,6 +49,14 @@ create view if not exists asks as
 _MIGRATIONS = (_VERSION_1, _VERSION_2)
 """What makes each version of a file from the one before it; a released one is never changed."""
 STORE_VERSION = len(_MIGRATIONS)
+OUTLINE = """case kind
+    when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
+    when 'exchanged' then json_set(
+        json_remove(body, '$.exchange.reply.text'),
+        '$.exchange.request', json_object('messages', json_array(json_object(
+            'content', substr(coalesce(json_extract(body, '$.exchange.request.messages[#-1].content'), ''), 1, 300)))))
+    else body end"""
+"""An event without its bulk, as SQL: of an exchange's request, how the last message begins is left."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +197,43 @@ class Store:
         wanted = kinds or tuple(sorted(KINDS))
         marks = ",".join("?" * len(wanted))
         query = f"select serial, time, body from events where run = ? and kind in ({marks}) order by serial"
+        return self._read(run, query, wanted)
+
+    def outline(self, run: str) -> Iterator[StoredEvent]:
+        """The run's events in order, without their bulk, which `event` reads when it is wanted.
+
+        Left out are graphs, outputs and words of feedback of evaluations, and requests and replies of exchanges,
+        except how the last message of a request begins.
+
+        Raises:
+            UsageError: there is no such run.
+            FormatError: an event does not have the format it should have.
+        """
+        marks = ",".join("?" * len(KINDS))
+        query = f"select serial, time, {OUTLINE} from events where run = ? and kind in ({marks}) order by serial"
+        return self._read(run, query, tuple(sorted(KINDS)))
+
+    def _read(self, run: str, query: str, kinds: Sequence[str]) -> Iterator[StoredEvent]:
         with self._lock:
             if not self._connection.execute("select 1 from runs where run = ?", (run,)).fetchone():
                 raise UsageError(f"`{self.path}` holds no run `{run}`; see `agentopt list runs`")
-            rows = self._connection.execute(query, (run, *wanted)).fetchall()
+            rows = self._connection.execute(query, (run, *kinds)).fetchall()
         for serial, written, body in rows:
-            yield StoredEvent(serial, written, _parsed(body, f"{self.path}, run {run}, event {serial}"))
+            yield StoredEvent(serial, written, parsed(body, f"{self.path}, run {run}, event {serial}"))
+
+    def event(self, run: str, serial: int) -> StoredEvent:
+        """One event, whole.
+
+        Raises:
+            UsageError: there is no such event.
+            FormatError: it does not have the format it should have.
+        """
+        query = "select serial, time, body from events where run = ? and serial = ?"
+        with self._lock:
+            row = self._connection.execute(query, (run, serial)).fetchone()
+        if row is None:
+            raise UsageError(f"`{self.path}` holds no event {serial} of run `{run}`")
+        return StoredEvent(serial, row[1], parsed(row[2], f"{self.path}, run {run}, event {serial}"))
 
     def close(self) -> None:
         """Closes the file; everything appended is in it."""
@@ -210,7 +249,12 @@ class Store:
         self.close()
 
 
-def _parsed(body: str, where: str) -> Event:
+def parsed(body: str, where: str) -> Event:
+    """The event in a row's JSON.
+
+    Raises:
+        FormatError: it is none; the message starts with `where`.
+    """
     try:
         data: Any = json.loads(body)
         return read_event(data)

@@ -85,16 +85,32 @@ def read_run(reference: str, store_path: Path) -> list[StoredEvent]:
     Raises:
         UsageError: there is no such file or run.
     """
-    try:
-        is_file = reference.endswith(".jsonl") or Path(reference).is_file()
-    except OSError:  # no name a file can have
-        is_file = False
-    if is_file:
+    if names_file(reference):
         return read_trace(Path(reference))
+    with open_record(reference, store_path) as store:
+        return list(store.events(run_id(reference, store)))
+
+
+def names_file(reference: str) -> bool:
+    """Whether a reference to a run is the path of a trace file."""
+    try:
+        return reference.endswith(".jsonl") or Path(reference).is_file()
+    except OSError:  # no name a file can have
+        return False
+
+
+def open_record(reference: str, store_path: Path) -> Store:
+    """The record that holds the run.
+
+    Raises:
+        UsageError: there is no record.
+    """
     if not store_path.is_file():
         raise UsageError(f"no run `{reference}`: there is no file of that name, and no record at `{store_path}`")
-    with Store(store_path) as store:
-        runs = store.runs()
-        if reference == "last" and runs:
-            reference = runs[-1].run
-        return list(store.events(reference))
+    return Store(store_path)
+
+
+def run_id(reference: str, store: Store) -> str:
+    """The id that the reference stands for; `last` is that of the newest run."""
+    runs = store.runs() if reference == "last" else []
+    return runs[-1].run if runs else reference

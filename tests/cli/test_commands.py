@@ -401,6 +401,27 @@ def test_inspect_shows_an_exchange(agentopt: Agentopt) -> None:
     assert "reply (optimizer" in done.words
 
 
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        (("--step", "1"), "reasoning"),
+        (("--candidate", "0"), "values"),
+        (("--diff", "0", "1"), "x"),
+        (("--exchange", "0"), "request"),
+        (("--node", "x", "--candidate", "0"), "node"),
+    ],
+)
+def test_inspect_prints_each_view_as_text_and_as_json(agentopt: Agentopt, options: tuple[str, ...], key: str) -> None:
+    assert agentopt("inspect", TRACE, *options).words
+    assert key in agentopt("inspect", TRACE, *options, "--json").json
+
+
+def test_inspect_says_that_an_instance_needs_a_node(agentopt: Agentopt) -> None:
+    done = agentopt("inspect", TRACE, "--instance", "branin")
+    assert done.status == 2
+    assert "give `--node` too" in done.err
+
+
 def test_inspect_writes_a_page(agentopt: Agentopt, tmp_path: Path) -> None:
     assert agentopt("inspect", TRACE, "--html", "new/page.html").status == 0
     assert (tmp_path / "new" / "page.html").read_text().startswith("<!doctype html>")

@@ -61,6 +61,35 @@ def test_a_judge_who_only_ranks_leads_to_what_it_likes() -> None:
     assert result.dev_best is None
 
 
+def test_a_person_who_only_ranks_leads_to_what_they_like_and_is_not_asked_about_points() -> None:
+    width = ao.Parameter(9.0, name="width", bounds=(0, 10))
+    asked: list[ao.Question] = []
+
+    def closest(question: ao.Question) -> ao.Decision:
+        asked.append(question)
+        outputs = [abs(float(item.split()[0]) - 2) for item in question.items]
+        return ao.Decision(verdict="ranked", order=tuple(sorted(range(len(outputs)), key=outputs.__getitem__)))
+
+    result = ao.optimize(
+        lambda: width * 1.0,
+        parameters=[width],
+        feedback=lambda value: "seen",
+        optimizer="zo-rank:judge=person",
+        review=closest,
+        budget=ao.Budget(evaluations=60),
+        out=None,
+    )
+    assert result.values["width"] == pytest.approx(2, abs=0.7)
+    assert {question.kind for question in asked} == {"ranking"}
+
+
+@pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), ("cmaes", True), ("zo-rank", True)])
+def test_what_a_review_cannot_do_is_refused_before_anything_is_run(spec: str, review: bool) -> None:
+    width = ao.Parameter(9.0, name="width", bounds=(0, 10))
+    with pytest.raises(UsageError, match="review"):
+        ao.optimize(lambda: width * 1.0, parameters=[width], optimizer=spec, review=review, out=None)
+
+
 @pytest.mark.parametrize("text", ['{"ranking": [1, 2]}', '{"ranking": [1, 1, 2]}', '{"ranking": "1 2 3"}', "{}", "?"])
 def test_a_ranking_that_is_not_everybody_once_is_refused_in_words(text: str) -> None:
     with pytest.raises(ProposalError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from agentopt.errors import UsageError
-from agentopt.store.lock import run_lock
+from agentopt.store.lock import is_locked, run_lock
 
 _HOLDER = """
 import sys, time
@@ -55,4 +56,41 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot lock run `r`"), run_lock(tmp_path / "file" / "s", "r"):
+        pass
+
+
+def test_looking_at_a_lock_says_whether_somebody_lives(tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    assert not is_locked(store, "r")
+    with run_lock(store, "r"):
+        assert is_locked(store, "r")
+        assert not is_locked(store, "other")
+    assert not is_locked(store, "r")
+    (tmp_path / "s.r.lock").write_text("1\n")  # as a killed process leaves it
+    assert not is_locked(store, "r")
+    assert not is_locked(store, "../r")
+
+
+def test_who_wants_a_run_is_not_turned_away_by_who_only_looks(tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.is_set():
+            is_locked(store, "r")
+
+    (tmp_path / "s.r.lock").write_text("")
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            with run_lock(store, "r"):
+                pass
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_an_id_that_is_no_file_name_cannot_be_locked(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no file can have its id"), run_lock(tmp_path / "s", "../r"):
         pass

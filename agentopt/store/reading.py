@@ -1,0 +1,98 @@
+"""Reads a record beside its writer: connections that can only read, opened for each look, so that nobody waits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentopt.errors import UsageError
+from agentopt.events import KINDS
+from agentopt.store.sqlite import OUTLINE, STORE_VERSION, RunInfo, StoredEvent, parsed
+
+_COUNTED = """
+    case kind
+        when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback')
+        when 'exchanged' then json_remove(body, '$.exchange.request', '$.exchange.reply.text')
+        when 'candidate_added' then json_set(body, '$.values', json('{}'), '$.notes', json('{}'))
+        else body
+    end"""
+_KNOWN = "kind in ({})".format(",".join(f"'{kind}'" for kind in sorted(KINDS)))
+
+
+@dataclass(frozen=True)
+class RecordReader:
+    """Reads the record in `path`, if it is there already. Its folder must be writable: SQLite keeps files there."""
+
+    path: Path
+
+    def runs(self) -> list[RunInfo]:
+        """All runs, oldest first; none where there is no record yet."""
+        if not self.path.is_file():
+            return []
+        with self._opened() as file:
+            return [
+                RunInfo(*row) for row in file.execute("select run, started, task from runs order by started, rowid")
+            ]
+
+    def last_serial(self, run: str) -> int:
+        """Serial of the run's last event; -1 where there is none."""
+        if not self.path.is_file():
+            return -1
+        with self._opened() as file:
+            (serial,) = file.execute("select max(serial) from events where run = ?", (run,)).fetchone()
+        return -1 if serial is None else int(serial)
+
+    def outline(self, run: str, after: int = -1) -> list[StoredEvent]:
+        """The events after serial `after`, as `Store.outline` gives them."""
+        return self._events(run, f"select serial, time, {OUTLINE} from events where run = ? and serial > ?", after)
+
+    def counted(self, run: str, after: int = -1) -> list[StoredEvent]:
+        """The events after serial `after`, with what adds up and no more: scores, statuses, costs and usage."""
+        return self._events(run, f"select serial, time, {_COUNTED} from events where run = ? and serial > ?", after)
+
+    def first_and_last(self, run: str) -> list[StoredEvent]:
+        """The header and the last event, whole."""
+        last = "(select max(serial) from events where run = ?)"
+        return self._events(run, f"select serial, time, body from events where run = ? and serial in (0, {last})", run)
+
+    def event(self, run: str, serial: int) -> StoredEvent:
+        """One event, whole.
+
+        Raises:
+            UsageError: there is no such event.
+        """
+        found = self._events(run, "select serial, time, body from events where run = ? and serial = ?", serial)
+        if not found:
+            raise UsageError(f"`{self.path}` holds no event {serial} of run `{run}`")
+        return found[0]
+
+    def _events(self, run: str, query: str, *arguments: object) -> list[StoredEvent]:
+        if not self.path.is_file():
+            return []
+        with self._opened() as file:
+            rows = file.execute(f"{query} and {_KNOWN} order by serial", (run, *arguments)).fetchall()
+        return [
+            StoredEvent(serial, time, parsed(body, f"{self.path}, run {run}, event {serial}"))
+            for serial, time, body in rows
+        ]
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file, only to be read.
+
+        Raises:
+            UsageError: it cannot be read, or was written by a newer agentopt.
+        """
+        try:
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as file:
+                (version,) = file.execute("pragma user_version").fetchone()
+                if version > STORE_VERSION:
+                    raise UsageError(
+                        f"`{self.path}` has version {version}; this agentopt reads up to {STORE_VERSION}: update it"
+                    )
+                yield file
+        except sqlite3.Error as error:
+            raise UsageError(f"cannot read the record `{self.path}`: {error}") from error
