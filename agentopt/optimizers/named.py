@@ -20,6 +20,7 @@ from agentopt.optimizers.greedy import Greedy
 from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, TextGradSearch
 from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
+from agentopt.optimizers.mipro import MIPRO
 from agentopt.optimizers.one_plus_one import OnePlusOne
 from agentopt.optimizers.opro import OPRO
 from agentopt.optimizers.random import RandomSearch
@@ -46,6 +47,7 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "directional": DirectionalSearch,
         "gepa": GEPA,
         "halving": Halving,
+        "mipro": MIPRO,
         "one-plus-one": OnePlusOne,
         "opro": OPRO,
         "optoprime": OptoPrimeSearch,

@@ -85,3 +85,8 @@ class TestTextGrad(OptimizerContract):
 
 class TestDirectional(OptimizerContract):
     optimizer = "directional:minibatch=2"
+
+
+class TestMIPRO(OptimizerContract):
+    optimizer = "mipro:instructions=3,subset=2,full_every=2"
+    proposer = "reflect"
