@@ -21,6 +21,7 @@ from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, 
 from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
 from agentopt.optimizers.mipro import MIPRO
+from agentopt.optimizers.mixed import Mixed
 from agentopt.optimizers.one_plus_one import OnePlusOne
 from agentopt.optimizers.opro import OPRO
 from agentopt.optimizers.random import RandomSearch
@@ -48,6 +49,7 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "gepa": GEPA,
         "halving": Halving,
         "mipro": MIPRO,
+        "mixed": Mixed,
         "one-plus-one": OnePlusOne,
         "opro": OPRO,
         "optoprime": OptoPrimeSearch,
@@ -67,6 +69,9 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "textgrad": TextGradProposer,
     },
 }
+
+_INNER = {"optimizer", "numbers", "text"}
+"""Settings that name an optimizer inside of another."""
 
 
 def plugins(group: Literal["optimizers", "proposers"]) -> dict[str, type]:
@@ -105,7 +110,7 @@ def make_optimizer(
 ) -> Optimizer:
     """The optimizer that `spec` names, around `proposer`; an optimizer is returned as it is.
 
-    Its settings `proposer` and `optimizer` are specs themselves.
+    Its settings `proposer`, `optimizer`, `numbers` and `text` are specs themselves.
 
     Raises:
         UsageError: no such optimizer or setting.
@@ -114,7 +119,7 @@ def make_optimizer(
         return spec
     settings = parse_spec(spec)
     chosen = make_proposer(settings.pop("proposer", proposer))
-    if "optimizer" in settings:
-        settings["optimizer"] = make_optimizer(settings["optimizer"], chosen)
+    for key in _INNER & settings.keys():
+        settings[key] = make_optimizer(settings[key], chosen)
     built: Optimizer = _built("optimizers", settings, proposer=chosen)
     return built

@@ -90,3 +90,12 @@ class TestDirectional(OptimizerContract):
 class TestMIPRO(OptimizerContract):
     optimizer = "mipro:instructions=3,subset=2,full_every=2"
     proposer = "reflect"
+
+
+class TestMixed(OptimizerContract):
+    optimizer = "mixed:numbers=one-plus-one,text=(optoprime:minibatch=2)"
+
+
+class TestMixedOfBatches(OptimizerContract):
+    optimizer = "mixed:numbers=(random:batch=3),text=(gepa:minibatch=2),share=0.7"
+    proposer = "reflect"
