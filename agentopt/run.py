@@ -200,7 +200,7 @@ class Run:
         if unseen:
             raise UsageError(f"the optimizer asks for {unseen}; only train and dev instances of the task are measured")
         self.ledger.reserve(asks=len(trials)).settle(asks=len(trials))
-        known = [replace(t, candidate=self._add(t.candidate)) for t in trials]
+        known = [replace(t, candidate=self._add(t.candidate), instances=t.measured) for t in trials]
         self._emit(asked(known))
         return self._engine.measure(known, self.archive)
 
@@ -274,6 +274,8 @@ class Run:
             candidates=len(self.archive.candidates),
             record=self._store.path if self._store else None,
             space=self.task.space,
+            archive=self.archive,
+            compared=tuple(dev),
         )
 
     def _dev_gain(self, start: Candidate, best: Candidate, dev: Sequence[str]) -> Interval | None:

@@ -58,6 +58,10 @@ class TestHalving(OptimizerContract):
     optimizer = "halving:optimizer=(random:batch=4),smallest=1,factor=2"
 
 
+class TestHyperband(OptimizerContract):
+    optimizer = "halving:optimizer=(random:batch=4),smallest=1,factor=2,brackets=3"
+
+
 class TestHalvingAroundBeam(OptimizerContract):
     optimizer = "halving:optimizer=(beam:minibatch=2),smallest=1,factor=2"
 

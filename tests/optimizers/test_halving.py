@@ -10,7 +10,7 @@ import pytest
 
 import agentopt as ao
 from agentopt.errors import UsageError
-from agentopt.events import Evaluated, Event
+from agentopt.events import Asked, CandidateAdded, Evaluated, Event
 
 
 def noisy(optimizer: str, seed: int, evaluations: int, found: list[Event] | None = None) -> float:
@@ -64,3 +64,18 @@ def test_half_of_the_measurements_find_as_good_a_point() -> None:
 def test_settings_that_cannot_work_are_a_usage_error(settings: str) -> None:
     with pytest.raises(UsageError, match=settings.partition("=")[0]):
         noisy(f"halving:optimizer=random,{settings}", 0, 30)
+
+
+def test_each_bracket_begins_on_its_own_rung_and_spends_about_as_much() -> None:
+    found: list[Event] = []
+    noisy("halving:optimizer=(random:batch=9),smallest=3,factor=3,brackets=3", 0, 1200, found)
+    bracket = {e.candidate: int(e.notes.get("bracket", -1)) for e in found if isinstance(e, CandidateAdded)}
+    first: dict[int, int] = {}
+    for asked in found:
+        if isinstance(asked, Asked):
+            for trial in asked.trials:
+                first.setdefault(trial["candidate"], len(trial["instances"]))
+    sizes = {(bracket[c], size) for c, size in first.items() if bracket[c] >= 0}
+    assert sizes == {(0, 3), (1, 9), (2, 27)}
+    spent = Counter(bracket[e.candidate] for e in found if isinstance(e, Evaluated) and bracket[e.candidate] >= 0)
+    assert max(spent.values()) <= 2 * min(spent.values())
