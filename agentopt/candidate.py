@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from agentopt.canonical import digest
@@ -33,6 +34,11 @@ class Candidate:
     parents: tuple[int, ...] = ()
     origin: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of the values: equal for candidates that are the same."""
+        return digest(self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,29 +130,20 @@ class Archive:
         notes: Mapping[str, Any] | None = None,
     ) -> Candidate:
         """The candidate with these values; a new one is not added before `add`."""
-        known = self._by_values.get(digest(values))
-        if known is not None:
-            return self.candidates[known]
-        return Candidate(
+        made = Candidate(
             id=len(self.candidates), values=dict(values), parents=tuple(parents), origin=origin, notes=notes or {}
         )
+        known = self._by_values.get(made.key)
+        return made if known is None else self.candidates[known]
 
     def add(self, candidate: Candidate) -> Candidate:
         """Enters a candidate, and gives it the next id if another took its own; returns the one in the archive."""
-        key = digest(candidate.values)
+        key, count = candidate.key, len(self.candidates)
         if key not in self._by_values:
-            self._by_values[key] = len(self.candidates)
+            self._by_values[key] = count
             for parent in dict.fromkeys(candidate.parents):
-                self._children.setdefault(parent, []).append(len(self.candidates))
-            self.candidates.append(
-                Candidate(
-                    id=len(self.candidates),
-                    values=candidate.values,
-                    parents=candidate.parents,
-                    origin=candidate.origin,
-                    notes=candidate.notes,
-                )
-            )
+                self._children.setdefault(parent, []).append(count)
+            self.candidates.append(candidate if candidate.id == count else replace(candidate, id=count))
         return self.candidates[self._by_values[key]]
 
     def record(self, evaluation: Evaluation) -> None:
