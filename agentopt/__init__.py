@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentopt.loop import optimize
     from agentopt.result import Result
     from agentopt.resumption import resume
+    from agentopt.session import Session
     from agentopt.task import Task
 
 _HOMES = {
@@ -59,6 +60,7 @@ _HOMES = {
     "loop": ("optimize",),
     "result": ("Result",),
     "resumption": ("resume",),
+    "session": ("Session",),
     "task": ("Task",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -75,6 +77,7 @@ __all__ = [
     "OptoPrime",
     "Parameter",
     "Result",
+    "Session",
     "Task",
     "Trace",
     "Trial",

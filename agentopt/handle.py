@@ -13,6 +13,7 @@ from agentopt.errors import UsageError
 from agentopt.events import RunStarted
 from agentopt.graph.parameters import named
 from agentopt.graph.subgraph import Evidence, backward
+from agentopt.instance import Split
 from agentopt.journal import Journal
 from agentopt.llm.base import LLM
 from agentopt.llm.price import known_prices
@@ -131,7 +132,7 @@ class OptoPrime:
         return candidate
 
     def _context(self) -> Context:
-        instances: dict[str, tuple[str, ...]] = {"train": ("",), "dev": ()}
+        instances: dict[Split, tuple[str, ...]] = {"train": ("",), "dev": ()}
         return self._journal.context(self.space, self.objective, instances, self._llm, seed=self.seed)
 
     def _header(self, model: LLM) -> RunStarted:

@@ -10,6 +10,7 @@ from agentopt.budget import Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal
 from agentopt.events import Event, Exchanged, ProposalRefused, RunFinished, candidate_added, evaluated
 from agentopt.graph.node import Node
+from agentopt.instance import Split
 from agentopt.llm.base import LLM
 from agentopt.llm.recorded import Exchange, RecordedLLM
 from agentopt.llm.retrying import RetryingLLM
@@ -65,7 +66,7 @@ class Journal:
         return RetryingLLM(recorded, rng=Random(seed), ledger=self.ledger)
 
     def context(
-        self, space: Space, objective: str, instances: Mapping[str, tuple[str, ...]], llm: LLM | None, *, seed: int
+        self, space: Space, objective: str, instances: Mapping[Split, tuple[str, ...]], llm: LLM | None, *, seed: int
     ) -> Context:
         """What a proposer or an optimizer is given; see `Context`."""
         archive = self.archive

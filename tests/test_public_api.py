@@ -10,9 +10,9 @@ import pytest
 import agentopt
 
 PUBLIC = {
-    "agentopt": "Budget Candidate Evaluation Feedback Instance LLM Module Node OptoPrime Parameter Result Task Trace "
-    "Trial ask backward bind bundle compile contains detach export_source length load load_state_dict load_task module "
-    "node optimize optimize_anything parameters_of resume save state_dict stop_tracing trace",
+    "agentopt": "Budget Candidate Evaluation Feedback Instance LLM Module Node OptoPrime Parameter Result Session Task "
+    "Trace Trial ask backward bind bundle compile contains detach export_source length load load_state_dict load_task "
+    "module node optimize optimize_anything parameters_of resume save state_dict stop_tracing trace",
     "agentopt.modeling": "Alternative Check Column Equivalence Evidence Explanation Indicator Linearization Model "
     "ModelVerdict Objective Report Row Solution SpecialOrderedSet Verification Witness audit "
     "check_relations check_role equiv explain linearized read_model solve unused_data verify "
