@@ -15,6 +15,7 @@ from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.beam import Beam
 from agentopt.optimizers.best_of_n import BestOfN
 from agentopt.optimizers.cmaes import CMAES
+from agentopt.optimizers.differential_evolution import DifferentialEvolution
 from agentopt.optimizers.gepa import GEPA
 from agentopt.optimizers.greedy import Greedy
 from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, TextGradSearch
@@ -45,6 +46,7 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "beam": Beam,
         "best-of-n": BestOfN,
         "cmaes": CMAES,
+        "differential-evolution": DifferentialEvolution,
         "directional": DirectionalSearch,
         "gepa": GEPA,
         "halving": Halving,

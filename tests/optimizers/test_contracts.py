@@ -26,6 +26,10 @@ class TestOnePlusOne(OptimizerContract):
     optimizer = "one-plus-one"
 
 
+class TestDifferentialEvolution(OptimizerContract):
+    optimizer = "differential-evolution:population=4"
+
+
 class TestTPE(OptimizerContract):
     optimizer = "tpe"
 
