@@ -84,7 +84,7 @@ def plugins(group: Literal["optimizers", "proposers"]) -> dict[str, type]:
 
 def _built(group: Literal["optimizers", "proposers"], settings: Mapping[str, Any], **more: Any) -> Any:
     name = settings.get("name")
-    classes = plugins(group)
+    classes = _BUILT_IN[group] if name in _BUILT_IN[group] else plugins(group)  # to look for packages takes a while
     if name not in classes:
         raise UsageError(f"there is no `{name}` among the {group}; there are {', '.join(classes)}")
     accepted = inspect.signature(classes[name]).parameters
