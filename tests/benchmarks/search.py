@@ -18,6 +18,7 @@ from random import Random
 from statistics import mean, median, stdev
 
 import agentopt as ao
+from agentopt.events import Event
 from agentopt.testing.llms import MutatorLLM
 from agentopt.testing.worlds import PromptWorld
 from tests.benchmarks.acceptance import gate_rates
@@ -141,7 +142,7 @@ def _slope(cost: Cost, point: Sequence[float], axis: int) -> float:
     return cost(*ends[1]) - cost(*ends[0])
 
 
-def halved(optimizer: str, seed: int, *, evaluations: int) -> float:
+def halved(optimizer: str, seed: int, *, evaluations: int, on_event: Callable[[Event], None] | None = None) -> float:
     """Distance to the best point of a noisy line, where each of 27 instances is one draw of the noise."""
     x = ao.Parameter(0.9, name="x", bounds=(0.0, 1.0))
     rows = [{"id": str(n), "split": "dev" if n else "train", "draw": n} for n in range(28)]
@@ -155,6 +156,7 @@ def halved(optimizer: str, seed: int, *, evaluations: int) -> float:
         budget=ao.Budget(evaluations=evaluations),
         out=None,
         seed=seed,
+        on_event=on_event,
     )
     return abs(float(result.values["x"]) - 0.3)
 

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import agentopt as ao
-from agentopt.candidate import Archive, Evaluation
+from agentopt.candidate import Archive
 from agentopt.errors import UsageError
 from agentopt.events import CandidateAdded, Event
-from agentopt.feedback import Feedback
 from agentopt.optimizers.mixed import _NumbersView
 from agentopt.testing.llms import MutatorLLM
 from agentopt.testing.worlds import mixed_settings
-
-
-def archive_of(*members: tuple[dict[str, Any], tuple[int, ...], float]) -> Archive:
-    """Candidates with values, parents and the score of `one`."""
-    archive = Archive()
-    for number, (values, parents, score) in enumerate(members):
-        archive.add(archive.candidate(values, parents=parents))
-        archive.record(
-            Evaluation(
-                candidate=number, instance="one", split="dev", status="ok", score=score, feedback=Feedback(score)
-            )
-        )
-    return archive
+from tests.optimizers.test_gepa import family
 
 
 def seen(archive: Archive) -> list[tuple[float, float | None]]:
@@ -36,7 +21,7 @@ def seen(archive: Archive) -> list[tuple[float, float | None]]:
 
 
 def test_numbers_are_not_credited_with_the_gain_of_a_text() -> None:
-    archive = archive_of(
+    archive = family(
         ({"x": 0.0, "t": "a"}, (), 1.0),
         ({"x": 0.0, "t": "b"}, (0,), 5.0),  # the text gains 4
         ({"x": 0.5, "t": "b"}, (1,), 5.5),  # the number gains 0.5
@@ -48,7 +33,7 @@ def test_numbers_are_not_credited_with_the_gain_of_a_text() -> None:
 
 def test_a_failure_stays_a_failure_and_hides_nothing_behind_it() -> None:
     inf = float("inf")
-    archive = archive_of(
+    archive = family(
         ({"x": 0.0, "t": "a"}, (), -inf), ({"x": 0.0, "t": "b"}, (0,), 5.0), ({"x": 0.5, "t": "b"}, (1,), 6.0)
     )
     assert seen(archive) == [(0.0, -inf), (0.5, 6.0)]
