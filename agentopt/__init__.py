@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentopt.result import Result
     from agentopt.resumption import resume
     from agentopt.review import Decision, Question
+    from agentopt.session import Session
     from agentopt.task import Task
 
 _HOMES = {
@@ -61,6 +62,7 @@ _HOMES = {
     "result": ("Result",),
     "resumption": ("resume",),
     "review": ("Decision", "Question"),
+    "session": ("Session",),
     "task": ("Task",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -79,6 +81,7 @@ __all__ = [
     "Parameter",
     "Question",
     "Result",
+    "Session",
     "Task",
     "Trace",
     "Trial",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from agentopt.canonical import digest
+from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.subgraph import Evidence
 from agentopt.instance import Split
@@ -31,6 +34,11 @@ class Candidate:
     parents: tuple[int, ...] = ()
     origin: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of the values: equal for candidates that are the same."""
+        return digest(self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +72,25 @@ class Trial:
     """A request to measure a candidate, new or known, on some instances.
 
     Args:
-        fidelity: share of full effort, in (0, 1], for tasks that know cheaper measurements.
-        group: trials with the same number are to be ranked against each other.
+        fidelity: share of full effort, in (0, 1]: of the instances, the first so many are measured. A measurement of
+            one instance is always whole.
+        group: trials with the same number are to be ranked against each other, with `Archive.ranking`; for a record's
+            readers.
     """
 
     candidate: Candidate
     instances: tuple[str, ...]
     fidelity: float = 1.0
     group: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fidelity <= 1:
+            raise UsageError(f"`fidelity` is {self.fidelity}; expected a share above 0, of at most 1")
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The instances that are measured at this fidelity: a beginning, of one or more where there are any."""
+        return self.instances[: math.ceil(self.fidelity * len(self.instances))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,29 +130,20 @@ class Archive:
         notes: Mapping[str, Any] | None = None,
     ) -> Candidate:
         """The candidate with these values; a new one is not added before `add`."""
-        known = self._by_values.get(digest(values))
-        if known is not None:
-            return self.candidates[known]
-        return Candidate(
+        made = Candidate(
             id=len(self.candidates), values=dict(values), parents=tuple(parents), origin=origin, notes=notes or {}
         )
+        known = self._by_values.get(made.key)
+        return made if known is None else self.candidates[known]
 
     def add(self, candidate: Candidate) -> Candidate:
         """Enters a candidate, and gives it the next id if another took its own; returns the one in the archive."""
-        key = digest(candidate.values)
+        key, count = candidate.key, len(self.candidates)
         if key not in self._by_values:
-            self._by_values[key] = len(self.candidates)
+            self._by_values[key] = count
             for parent in dict.fromkeys(candidate.parents):
-                self._children.setdefault(parent, []).append(len(self.candidates))
-            self.candidates.append(
-                Candidate(
-                    id=len(self.candidates),
-                    values=candidate.values,
-                    parents=candidate.parents,
-                    origin=candidate.origin,
-                    notes=candidate.notes,
-                )
-            )
+                self._children.setdefault(parent, []).append(count)
+            self.candidates.append(candidate if candidate.id == count else replace(candidate, id=count))
         return self.candidates[self._by_values[key]]
 
     def record(self, evaluation: Evaluation) -> None:
@@ -163,6 +173,15 @@ class Archive:
         """Mean score on these instances; `None` unless all were measured and have a score."""
         scores = self.scores(candidate, instances)
         return sum(scores.values()) / len(scores) if len(scores) == len(instances) > 0 else None
+
+    def ranking(self, candidates: Sequence[int], instances: Sequence[str]) -> list[int]:
+        """The candidates of a group by mean score on these instances, the best first, the earlier of equals first.
+
+        One that was not measured on all of them, or has no score, is left out.
+        """
+        means = {candidate: self.mean(candidate, instances) for candidate in candidates}
+        scored = {candidate: mean for candidate, mean in means.items() if mean is not None}
+        return sorted(scored, key=lambda candidate: (-scored[candidate], candidate))
 
     def children(self, candidate: int) -> list[Candidate]:
         """The candidates made from this one."""

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any, Self
 
 from agentopt.budget import Budget, Ledger
-from agentopt.candidate import Archive, Candidate, Evaluation, Refusal
+from agentopt.candidate import Archive, Candidate, Evaluation
 from agentopt.errors import UsageError
-from agentopt.events import Event, Exchanged, ProposalRefused, RunFinished, RunStarted, candidate_added, evaluated
+from agentopt.events import RunStarted
 from agentopt.graph.parameters import named
 from agentopt.graph.subgraph import Evidence, backward
+from agentopt.instance import Split
+from agentopt.journal import Journal
 from agentopt.llm.base import LLM
 from agentopt.llm.price import known_prices
-from agentopt.llm.recorded import Exchange, RecordedLLM
-from agentopt.llm.retrying import RetryingLLM
 from agentopt.loop import open_model
 from agentopt.proposers.base import Context
 from agentopt.proposers.optoprime import OptoPrimeProposer
 from agentopt.run import new_run_id
-from agentopt.sandbox.local import LocalSandbox
 from agentopt.space import Space
-from agentopt.store.sqlite import Store
 from agentopt.task import DEFAULT_OBJECTIVE
 
 
@@ -70,15 +67,14 @@ class OptoPrime:
     ) -> None:
         self.space = Space(named(parameters))
         self.run = new_run_id()
+        self.seed = seed
         self.objective = objective
         self.proposer = proposer or OptoPrimeProposer()
         self.ledger = Ledger(budget)
-        self._archive = Archive()
-        self._store = Store(Path(out) / "agentopt.sqlite") if out is not None else None
+        self._journal = Journal(self.run, Archive(), self.ledger, out)
         model = open_model(llm, "optimizer")
-        recorded = RecordedLLM(model, ledger=self.ledger, on_exchange=self._exchanged, role="optimizer")
-        self._llm = RetryingLLM(recorded, rng=Random(seed), ledger=self.ledger)
-        self._emit(self._header(model))
+        self._llm = self._journal.metered(model, seed)
+        self._journal.emit(self._header(model))
 
     def zero_feedback(self) -> None:
         """Forgets the feedback that the parameters have gathered."""
@@ -103,16 +99,13 @@ class OptoPrime:
         parent = self._present(evidence)
         proposals = self.proposer.propose(self._context(), [parent], evidence)
         if not proposals:
-            return Step(problem=self._archive.refusals[-1].problem)
+            return Step(problem=self._journal.archive.refusals[-1].problem)
         self.space.set(proposals[0].changes)
         return Step(changes=dict(proposals[0].changes), reasoning=proposals[0].reasoning)
 
     def close(self) -> None:
         """Ends the record, if one is kept; `with OptoPrime(…) as optimizer:` does it too."""
-        if self._store is not None:
-            self._emit(RunFinished(reason="the loop closed it"))
-            self._store.close()
-            self._store = None
+        self._journal.close("the loop closed it")
 
     def __enter__(self) -> Self:
         return self
@@ -122,12 +115,10 @@ class OptoPrime:
 
     def _present(self, evidence: Sequence[Evidence]) -> Candidate:
         """The present values as a candidate, with the mean score of what was said about them."""
-        values = self.space.values()
-        parents = [self._archive.candidates[-1].id] if self._archive.candidates else []
-        count = len(self._archive.candidates)
-        candidate = self._archive.add(self._archive.candidate(values, parents=parents, origin=self.proposer.name))
-        if candidate.id == count:
-            self._emit(candidate_added(candidate))
+        archive = self._journal.archive
+        parents = [archive.candidates[-1].id] if archive.candidates else []
+        present = archive.candidate(self.space.values(), parents=parents, origin=self.proposer.name)
+        candidate = self._journal.add(present)
         scores = [e.feedback.score for e in evidence if e.feedback.score is not None]
         evaluation = Evaluation(
             candidate=candidate.id,
@@ -137,33 +128,12 @@ class OptoPrime:
             score=sum(scores) / len(scores) if scores else None,
             feedback=evidence[-1].feedback,
         )
-        self._archive.record(evaluation)
-        self._emit(evaluated(evaluation, evidence[-1].subgraph.output))
+        self._journal.record(evaluation, evidence[-1].subgraph.output)
         return candidate
 
     def _context(self) -> Context:
-        return Context(
-            archive=self._archive,
-            space=self.space,
-            objective=self.objective,
-            instances={"train": ("",), "dev": ()},
-            rng=Random(len(self._archive.candidates)),
-            ledger=self.ledger,
-            sandbox=LocalSandbox(),
-            refuse=self._refused,
-            llm=self._llm,
-        )
-
-    def _refused(self, refusal: Refusal) -> None:
-        self._archive.refusals.append(refusal)
-        self._emit(ProposalRefused(parents=list(refusal.parents), problem=refusal.problem))
-
-    def _exchanged(self, exchange: Exchange) -> None:
-        self._emit(Exchanged(exchange=exchange.to_json()))
-
-    def _emit(self, event: Event) -> None:
-        if self._store is not None:
-            self._store.append(self.run, event)
+        instances: dict[Split, tuple[str, ...]] = {"train": ("",), "dev": ()}
+        return self._journal.context(self.space, self.objective, instances, self._llm, seed=self.seed)
 
     def _header(self, model: LLM) -> RunStarted:
         return RunStarted(

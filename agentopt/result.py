@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentopt.candidate import Candidate
+from agentopt.candidate import Archive, Candidate
 from agentopt.canonical import from_jsonable, known_fields, to_jsonable
 from agentopt.curve import CurvePoint, curve_of, curve_svg
 from agentopt.errors import FormatError, MissingDependency, UsageError
+from agentopt.selection.pareto import FrontPoint, front
 from agentopt.selection.statistics import Interval
 from agentopt.space import Space
 from agentopt.store.sqlite import Store
@@ -42,6 +43,8 @@ class Result:
         spent_by: what models took of it, by who asked them: `optimizer`, `workflow`.
         candidates: how many were tried, the start included.
         record: the file that holds the run, if one does.
+        archive: all that was tried, test instances left out; `None` in a result read from a file.
+        compared: the instances of the dev scores; likewise.
     """
 
     run: str
@@ -62,6 +65,8 @@ class Result:
     spent_by: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     record: Path | None = None
     space: Space | None = field(default=None, repr=False, compare=False)
+    archive: Archive | None = field(default=None, repr=False, compare=False)
+    compared: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -74,6 +79,20 @@ class Result:
         if self.dev_best is None or self.test_best is None:
             return None
         return self.dev_best - self.test_best.mean
+
+    def front(self, *objectives: str) -> list[FrontPoint]:
+        """The candidates that no other one dominates, by their means on dev, the highest of the first objective first.
+
+        Args:
+            objectives: `score`, names in `Feedback.objectives`, or costs: `llm_calls`, `tokens`, `usd`, `seconds`;
+                score and tokens where none are given.
+
+        Raises:
+            UsageError: this result was read from a file, which holds the best candidate only.
+        """
+        if self.archive is None:
+            raise UsageError("a result read from a file has no front; it holds the start and the best candidate only")
+        return front(self.archive, self.compared, objectives or ("score", "tokens"))
 
     def apply(self) -> None:
         """Gives the workflow's parameters the best values, for good.

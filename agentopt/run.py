@@ -232,7 +232,7 @@ class Run:
         passed = trials
         if self._reviewing is not None and not plans_ahead(self.settings.optimizer):
             passed = self._reviewing.passed(trials, self._refused)
-        known = [replace(t, candidate=self._add(t.candidate)) for t in passed]
+        known = [replace(t, candidate=self._add(t.candidate), instances=t.measured) for t in passed]
         self._emit(asked(known, rejected=len(trials) - len(passed)))
         return self._engine.measure(known, self.archive)
 
@@ -307,6 +307,8 @@ class Run:
             candidates=len(self.archive.candidates),
             record=self._store.path if self._store else None,
             space=self.task.space,
+            archive=self.archive,
+            compared=tuple(dev),
         )
 
     def _dev_gain(self, start: Candidate, best: Candidate, dev: Sequence[str]) -> Interval | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentopt.candidate import Archive, Candidate, Evaluation, Status
+from agentopt.candidate import Archive, Candidate, Evaluation, Status, Trial
+from agentopt.errors import UsageError
 from agentopt.feedback import Feedback
 from agentopt.graph.subgraph import Evidence, propagate
 from agentopt.graph.trainable import Parameter
@@ -204,3 +205,24 @@ def test_mean_is_the_mean_of_the_recorded_scores(scores: list[tuple[str, int]]) 
 
     expected = sum(s for _, s in scores) / len(scores) if scores else None
     assert archive.mean(0, [i for i, _ in scores]) == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_group_is_ranked_by_its_means_and_who_has_none_is_left_out() -> None:
+    archive = Archive()
+    for value in range(4):
+        archive.add(archive.candidate({"x": value}))
+    for candidate, score in ((0, 0.5), (1, 0.5), (2, 0.75)):
+        archive.record(measured(candidate, "a", score))
+    assert archive.ranking([3, 2, 1, 0], ["a"]) == [2, 0, 1]
+
+
+@pytest.mark.parametrize(("fidelity", "count"), [(1.0, 4), (0.5, 2), (0.3, 2), (0.01, 1)])
+def test_a_fidelity_is_a_beginning_of_the_instances(fidelity: float, count: int) -> None:
+    trial = Trial(candidate=Candidate(id=0, values={}), instances=tuple("abcd"), fidelity=fidelity)
+    assert trial.measured == tuple("abcd")[:count]
+
+
+@pytest.mark.parametrize("fidelity", [0.0, -1.0, 1.5, float("nan")])
+def test_a_fidelity_that_is_no_share_is_a_usage_error(fidelity: float) -> None:
+    with pytest.raises(UsageError, match="fidelity"):
+        Trial(candidate=Candidate(id=0, values={}), instances=("a",), fidelity=fidelity)

@@ -11,7 +11,7 @@ import agentopt
 
 PUBLIC = {
     "agentopt": "Budget Candidate Decision Evaluation Feedback Instance LLM Module Node OptoPrime Parameter Question "
-    "Result Task Trace Trial ask backward bind bundle compile contains detach export_source length load "
+    "Result Session Task Trace Trial ask backward bind bundle compile contains detach export_source length load "
     "load_state_dict load_task module node optimize optimize_anything parameters_of resume save state_dict "
     "stop_tracing trace",
     "agentopt.modeling": "Alternative Check Column Equivalence Evidence Explanation Indicator Linearization Model "

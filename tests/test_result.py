@@ -186,3 +186,28 @@ def test_the_plot_s_line_ends_at_the_best_score(tmp_path: Path) -> None:
 def test_plotting_without_a_record_says_where_one_is_kept() -> None:
     with pytest.raises(UsageError, match="has no record to draw"):
         replace(RESULT, record=None).plot()
+
+
+def test_the_front_holds_what_no_other_candidate_dominates() -> None:
+    x = ao.Parameter(0, name="x", bounds=(0, 4))
+    scored = ao.bundle(lambda x: x)
+
+    def judge(value: int) -> ao.Feedback:
+        return ao.Feedback(-abs(value - 3), objectives={"brevity": -value})
+
+    result = ao.optimize(
+        lambda: scored(x),
+        parameters=[x],
+        feedback=judge,
+        optimizer="random:batch=2",
+        budget=ao.Budget(evaluations=5, asks=200),
+        out=None,
+    )
+    front = {point.candidate.values["x"]: dict(point.objectives) for point in result.front("score", "brevity")}
+    assert front == {x: {"score": -abs(x - 3), "brevity": -x} for x in (3, 2, 1, 0)}
+    assert [p.candidate.values["x"] for p in result.front()] == [3]
+
+
+def test_a_result_from_a_file_has_no_front() -> None:
+    with pytest.raises(UsageError, match="front"):
+        Result.from_json(RESULT.to_json()).front()

@@ -10,6 +10,7 @@ import typer
 from agentopt.cli.compare import compare
 from agentopt.cli.demo import demo
 from agentopt.cli.doctor import doctor
+from agentopt.cli.estimate import estimate
 from agentopt.cli.inspect import inspect
 from agentopt.cli.keep import keep
 from agentopt.cli.list import list_
@@ -33,6 +34,7 @@ app.command()(resume)
 app.command()(inspect)
 app.command()(compare)
 app.command()(ui)
+app.command()(estimate)
 app.command()(replay)
 app.command()(keep)
 app.command("list")(list_)

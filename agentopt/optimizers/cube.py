@@ -13,6 +13,9 @@ from agentopt.space import Space
 Point = tuple[float, ...]
 """One coordinate in [0, 1] per number, integer or choice of a space, in the order of the space."""
 
+NUMERIC_KINDS = ("number", "integer", "choice")
+"""Kinds of parameters that have a coordinate."""
+
 UNBOUNDED_REACH = 10.0
 """A side without a bound is searched so many times `1 + |start|` from the start."""
 
@@ -77,7 +80,7 @@ class Cube:
         self.axes = tuple(
             _axis(name, parameter, start[name])
             for name, parameter in space.parameters.items()
-            if parameter.kind in ("number", "integer", "choice")
+            if parameter.kind in NUMERIC_KINDS
         )
 
     @property

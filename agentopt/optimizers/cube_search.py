@@ -11,7 +11,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from agentopt.candidate import Archive, Candidate, Trial
-from agentopt.canonical import digest
 from agentopt.llm.base import Capability
 from agentopt.optimizers.base import best_by_mean
 from agentopt.optimizers.cube import Cube, Point
@@ -148,7 +147,7 @@ def _unmeasured(archive: Archive, found: Sequence[Candidate | None], instances: 
     def is_known(candidate: Candidate) -> bool:
         return candidate.id < len(archive.candidates) and archive.is_measured(candidate.id, instances)
 
-    wanted = {digest(c.values): c for c in reversed(found) if c is not None and not is_known(c)}
+    wanted = {c.key: c for c in reversed(found) if c is not None and not is_known(c)}
     return [Trial(candidate=c, instances=instances) for c in reversed(wanted.values())]
 
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from agentopt.candidate import Archive, Candidate, Trial
 from agentopt.errors import UsageError
-from agentopt.optimizers.base import ProposerSearch
+from agentopt.optimizers.base import ProposerSearch, best_by_mean
 from agentopt.optimizers.children import attempts_made, children_of, minibatch, reaches_target, unmeasured
 from agentopt.optimizers.settings import require_positive
 from agentopt.proposers.base import Context, Proposer
-from agentopt.selection.acceptance import SequentialTest
+from agentopt.selection.acceptance import SequentialTest, proves_better
 from agentopt.selection.pareto import instance_leads
 
 
@@ -34,8 +34,12 @@ class GEPA(ProposerSearch):
         gate: `sum` is the original: a child goes on to dev where the sum of its scores on the minibatch is above its
             parent's. `test` asks for as much, and gives a child up after a quarter or half of dev, paired with its
             parent, where the test of `SequentialTest` says that going on is futile: most children that change
-            nothing cost a part of dev only. Neither is a proof; `Result.test_gain` is.
-        futility: of that test.
+            nothing cost a part of dev only. Neither is a proof: possible parents need none.
+        accept: who may be the best. `proof`: from the start on, a child replaces the best so far where a sign-flip
+            test on dev, paired by instance, says that it is better. `mean` is the original: the highest mean.
+        error_rate: of `proof`: chance that a child that is no better than the best so far replaces it, at most, for
+            each child by itself.
+        futility: of `gate=test`.
         attempts: rounds without any usable proposal before the search gives up.
 
     Source: "GEPA: Reflective Prompt Evolution Can Outperform Reinforcement Learning", arXiv:2507.19457, algorithms
@@ -52,19 +56,47 @@ class GEPA(ProposerSearch):
         merge: bool = False,
         merges: int = 5,
         gate: Literal["test", "sum"] = "test",
+        accept: Literal["proof", "mean"] = "proof",
+        error_rate: float = 0.05,
         futility: float = 0.25,
         attempts: int = 3,
     ) -> None:
-        require_positive(minibatch=minibatch, merges=merges, futility=futility, attempts=attempts)
+        require_positive(minibatch=minibatch, merges=merges, attempts=attempts)
+        require_positive(error_rate=error_rate, futility=futility)
         if gate not in ("test", "sum"):
             raise UsageError(f"`gate` is {gate!r}; expected test or sum")
+        if accept not in ("proof", "mean"):
+            raise UsageError(f"`accept` is {accept!r}; expected proof or mean")
         self.proposer = proposer
         self.minibatch = minibatch
         self.merge = merge
         self.merges = merges
         self.gate = gate
+        self.accept = accept
+        self.error_rate = error_rate
         self.futility = futility
         self.attempts = attempts
+
+    @property
+    def acceptance(self) -> str:
+        """By which rule a candidate becomes the best."""
+        if self.accept == "mean":
+            return "the highest mean on dev"
+        rate = f"of candidates that are no better, each passes with a chance of at most {self.error_rate:.2g}"
+        return f"better than the best so far by a sign-flip test on dev, paired by instance; {rate}"
+
+    def best(self, context: Context) -> Candidate:
+        """The last to be accepted, or the highest mean on dev, by `accept`; the newest where nothing has a score."""
+        archive, dev = context.archive, context.compared
+        has_scores = archive.mean(0, dev) is not None
+        if self.accept == "mean" or not has_scores:
+            return super().best(context)
+        best = archive.candidates[0]
+        for candidate in archive.candidates[1:]:
+            before, after = archive.scores(best.id, dev), archive.scores(candidate.id, dev)
+            if len(after) == len(dev) and proves_better(before, after, error_rate=self.error_rate):
+                best = candidate
+        return best
 
     def ask(self, context: Context, n: int) -> list[Trial]:
         """More of dev for a child under test, else a merge, else a child of the front on the next minibatch."""
@@ -74,7 +106,7 @@ class GEPA(ProposerSearch):
         for child in archive.candidates[1:]:
             if trials := self._next_test(context, child):
                 return trials
-        if reaches_target(context, self.best(context), dev):
+        if reaches_target(context, best_by_mean(context), dev):
             return []
         front = self._front(context)
         if self.merge and (merged := self._merged(context, front)):
@@ -86,7 +118,7 @@ class GEPA(ProposerSearch):
         archive, dev = context.archive, context.compared
         pool = [c.id for c in archive.candidates if archive.is_measured(c.id, dev)]
         leads = instance_leads([archive.scores(c, dev) for c in pool])
-        return {pool[place]: count for place, count in leads.items() if count} or {self.best(context).id: 1}
+        return {pool[place]: count for place, count in leads.items() if count} or {best_by_mean(context).id: 1}
 
     def _next_test(self, context: Context, child: Candidate) -> list[Trial]:
         """What of the child is to be measured next; nothing once it is in the pool or given up."""

@@ -26,18 +26,21 @@ class Halving:
         optimizer: searches on the first rung.
         smallest: instances in the first rung.
         factor: by which rungs grow, and of how many candidates one goes on; 2 or more.
+        brackets: with more than one, this is Hyperband: of the candidates in bracket b, the first measurement is on
+            rung b, so that those that a small rung misjudges have a chance. They are compared with others of their
+            bracket; a new candidate goes to the bracket on which least was spent.
 
-    Source: ASHA, arXiv:1810.05934. One bracket: Hyperband (arXiv:1603.06560) runs several, which is left to several
-    runs with different `smallest`.
+    Source: ASHA, arXiv:1810.05934; brackets as in Hyperband, arXiv:1603.06560.
     """
 
     name = "halving"
 
-    def __init__(self, optimizer: Optimizer, *, smallest: int = 2, factor: int = 3) -> None:
-        require_positive(smallest=smallest, factor=factor - 1)
+    def __init__(self, optimizer: Optimizer, *, smallest: int = 2, factor: int = 3, brackets: int = 1) -> None:
+        require_positive(smallest=smallest, factor=factor - 1, brackets=brackets)
         self.optimizer = optimizer
         self.smallest = smallest
         self.factor = factor
+        self.brackets = brackets
 
     @property
     def needs(self) -> frozenset[Capability | str]:
@@ -56,7 +59,29 @@ class Halving:
         levels = self._rungs(context)
         if promoted := self._promoted(context, levels, is_last=False):
             return promoted
-        return self.optimizer.ask(_narrowed(context, levels[0]), n) or self._promoted(context, levels, is_last=True)
+        asked = self.optimizer.ask(_narrowed(context, levels[0]), n)
+        if not asked:
+            return self._promoted(context, levels, is_last=True)
+        return asked if self.brackets == 1 else self._in_bracket(context, levels, asked)
+
+    def _in_bracket(self, context: Context, levels: list[tuple[str, ...]], asked: list[Trial]) -> list[Trial]:
+        """The trials, new candidates on the first rung of the bracket on which least was spent."""
+        archive = context.archive
+        spent = [
+            sum(len(archive.evaluations(c.id)) for c in archive.candidates[1:] if _bracket(c) == bracket)
+            for bracket in range(min(self.brackets, len(levels)))
+        ]
+        bracket = spent.index(min(spent))
+        return [
+            trial
+            if trial.candidate.id < len(archive.candidates) or trial.instances != levels[0]
+            else replace(
+                trial,
+                candidate=replace(trial.candidate, notes={**trial.candidate.notes, "bracket": bracket}),
+                instances=levels[bracket],
+            )
+            for trial in asked
+        ]
 
     def _rungs(self, context: Context) -> list[tuple[str, ...]]:
         order = list(context.compared)
@@ -66,16 +91,22 @@ class Halving:
     def _promoted(self, context: Context, levels: list[tuple[str, ...]], *, is_last: bool) -> list[Trial]:
         """Trials of those that go on; at the end of the search, a rung with too few to choose from sends its best."""
         archive = context.archive
-        for here, above in reversed(list(pairwise(levels))):
-            means = {c.id: archive.mean(c.id, here) for c in archive.candidates[1:]}
-            scored = {candidate: mean for candidate, mean in means.items() if mean is not None}
-            if len(scored) < self.factor and not is_last:
-                continue
-            keep = survivors(scored, factor=self.factor)[: max(len(scored) // self.factor, int(is_last))]
-            waiting = [archive.candidates[c] for c in keep if not archive.is_measured(c, above)]
-            if waiting:
-                return [Trial(candidate=c, instances=above) for c in waiting]
+        for bracket in range(self.brackets):
+            members = [c for c in archive.candidates[1:] if _bracket(c) == bracket]
+            for here, above in reversed(list(pairwise(levels[bracket:]))):
+                means = {c.id: archive.mean(c.id, here) for c in members}
+                scored = {candidate: mean for candidate, mean in means.items() if mean is not None}
+                if len(scored) < self.factor and not is_last:
+                    continue
+                keep = survivors(scored, factor=self.factor)[: max(len(scored) // self.factor, int(is_last))]
+                waiting = [archive.candidates[c] for c in keep if not archive.is_measured(c, above)]
+                if waiting:
+                    return [Trial(candidate=c, instances=above) for c in waiting]
         return []
+
+
+def _bracket(candidate: Candidate) -> int:
+    return int(candidate.notes.get("bracket", 0))
 
 
 def _narrowed(context: Context, instances: tuple[str, ...]) -> Context:

@@ -15,11 +15,14 @@ from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.beam import Beam
 from agentopt.optimizers.best_of_n import BestOfN
 from agentopt.optimizers.cmaes import CMAES
+from agentopt.optimizers.differential_evolution import DifferentialEvolution
 from agentopt.optimizers.gepa import GEPA
 from agentopt.optimizers.greedy import Greedy
 from agentopt.optimizers.greedy_over import DirectionalSearch, OptoPrimeSearch, TextGradSearch
 from agentopt.optimizers.halving import Halving
 from agentopt.optimizers.measure import Measure
+from agentopt.optimizers.mipro import MIPRO
+from agentopt.optimizers.mixed import Mixed
 from agentopt.optimizers.one_plus_one import OnePlusOne
 from agentopt.optimizers.opro import OPRO
 from agentopt.optimizers.random import RandomSearch
@@ -43,9 +46,12 @@ _BUILT_IN: dict[str, dict[str, type]] = {
         "beam": Beam,
         "best-of-n": BestOfN,
         "cmaes": CMAES,
+        "differential-evolution": DifferentialEvolution,
         "directional": DirectionalSearch,
         "gepa": GEPA,
         "halving": Halving,
+        "mipro": MIPRO,
+        "mixed": Mixed,
         "one-plus-one": OnePlusOne,
         "opro": OPRO,
         "optoprime": OptoPrimeSearch,
@@ -66,6 +72,9 @@ _BUILT_IN: dict[str, dict[str, type]] = {
     },
 }
 
+_INNER = {"optimizer", "numbers", "text"}
+"""Settings that name an optimizer inside of another."""
+
 
 def plugins(group: Literal["optimizers", "proposers"]) -> dict[str, type]:
     """Classes by name, the built-in ones first."""
@@ -75,7 +84,7 @@ def plugins(group: Literal["optimizers", "proposers"]) -> dict[str, type]:
 
 def _built(group: Literal["optimizers", "proposers"], settings: Mapping[str, Any], **more: Any) -> Any:
     name = settings.get("name")
-    classes = plugins(group)
+    classes = _BUILT_IN[group] if name in _BUILT_IN[group] else plugins(group)  # to look for packages takes a while
     if name not in classes:
         raise UsageError(f"there is no `{name}` among the {group}; there are {', '.join(classes)}")
     accepted = inspect.signature(classes[name]).parameters
@@ -103,7 +112,7 @@ def make_optimizer(
 ) -> Optimizer:
     """The optimizer that `spec` names, around `proposer`; an optimizer is returned as it is.
 
-    Its settings `proposer` and `optimizer` are specs themselves.
+    Its settings `proposer`, `optimizer`, `numbers` and `text` are specs themselves.
 
     Raises:
         UsageError: no such optimizer or setting.
@@ -112,7 +121,7 @@ def make_optimizer(
         return spec
     settings = parse_spec(spec)
     chosen = make_proposer(settings.pop("proposer", proposer))
-    if "optimizer" in settings:
-        settings["optimizer"] = make_optimizer(settings["optimizer"], chosen)
+    for key in _INNER & settings.keys():
+        settings[key] = make_optimizer(settings[key], chosen)
     built: Optimizer = _built("optimizers", settings, proposer=chosen)
     return built

@@ -34,6 +34,24 @@ def parse_spec(spec: str | Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def split_specs(text: str) -> list[str]:
+    """The specs in `a,b:one=1,two=2,c`: a part that has a `=` and no `:` before it is a setting of the one before.
+
+    Raises:
+        UsageError: parentheses do not match, or a spec is empty.
+    """
+    specs: list[str] = []
+    for part in _split(text, text):
+        name, equals, _ = part.partition("=")
+        if equals and ":" not in name and specs:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part.strip())
+    if not all(specs):
+        raise UsageError(f"`{text}`: expected specs between the commas, such as `random,tpe:batch=4`")
+    return specs
+
+
 def _split(text: str, spec: str) -> list[str]:
     parts, depth = [""], 0
     for letter in text:

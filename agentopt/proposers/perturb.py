@@ -7,12 +7,16 @@ from random import Random
 from typing import Any
 
 from agentopt.candidate import Candidate
+from agentopt.canonical import digest
 from agentopt.errors import ProposalError
 from agentopt.graph.subgraph import Evidence
 from agentopt.graph.trainable import Parameter
 from agentopt.llm.base import Capability
 from agentopt.proposal import Proposal, checked_proposal
 from agentopt.proposers.base import Context
+
+REDRAWS = 100
+"""How often values are drawn again that were tried before, or that are refused."""
 
 
 class PerturbProposer:
@@ -33,11 +37,18 @@ class PerturbProposer:
         self.scale = scale
 
     def propose(self, context: Context, parents: Sequence[Candidate], evidence: Sequence[Evidence]) -> list[Proposal]:
-        """Proposals for children of `parents[0]`; empty where no parameter is a number or a choice."""
+        """Proposals for children of `parents[0]`; empty where chance finds no values that are new."""
         parent = parents[0]
         scale = self._adapted(context, [e.instance for e in evidence])
-        proposals = []
+        proposals: list[Proposal] = []
+        tried: set[str] = set()
         for _ in range(self.candidates):
+            proposals += self._unseen(context, parent, scale, tried)
+        return proposals
+
+    def _unseen(self, context: Context, parent: Candidate, scale: float, tried: set[str]) -> list[Proposal]:
+        """One proposal for values that are neither in the archive nor in `tried`; none, where chance finds none."""
+        for _ in range(REDRAWS):
             moved = {
                 name: _moved(parameter, parent.values[name], scale, context.rng)
                 for name, parameter in context.space.parameters.items()
@@ -47,8 +58,12 @@ class PerturbProposer:
                 proposal = checked_proposal(context.space, parent.values, moved, origin=self.name)
             except ProposalError:  # rounding brought every value back to the parent's, or a check refused
                 continue
-            proposals += [proposal] if proposal.changes else []
-        return proposals
+            values = {**parent.values, **proposal.changes}
+            is_known = context.archive.candidate(values).id < len(context.archive.candidates)
+            if proposal.changes and not is_known and (key := digest(values)) not in tried:
+                tried.add(key)
+                return [proposal]
+        return []
 
     def _adapted(self, context: Context, instances: Sequence[str]) -> float:
         scale = self.scale

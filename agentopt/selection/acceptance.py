@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +54,11 @@ class SequentialTest:
             if sign_flip_p([-step for step in steps[:count]]) <= self.futility:
                 return "not better"
         return "not better"
+
+
+def proves_better(before: Mapping[str, float], after: Mapping[str, float], *, error_rate: float) -> bool:
+    """Whether a sign-flip test on the instances that both were measured on says so; see `SequentialTest`."""
+    return sign_flip_p([_difference(before[i], after[i]) for i in after if i in before]) <= error_rate
 
 
 def _difference(before: float, after: float) -> float:

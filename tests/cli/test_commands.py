@@ -86,7 +86,20 @@ def ran(agentopt: Agentopt) -> Agentopt:
     return agentopt
 
 
-COMMANDS = ("run", "resume", "inspect", "compare", "replay", "keep", "list", "show", "doctor", "demo", "vllm-serve")
+COMMANDS = (
+    "run",
+    "resume",
+    "inspect",
+    "compare",
+    "estimate",
+    "replay",
+    "keep",
+    "list",
+    "show",
+    "doctor",
+    "demo",
+    "vllm-serve",
+)
 
 
 def test_no_arguments_show_the_commands(agentopt: Agentopt) -> None:
@@ -492,6 +505,23 @@ def test_compare_shows_two_runs_and_their_paired_difference(agentopt: Agentopt) 
     compared = agentopt("compare", *runs, TRACE, "--json").json
     assert [run["run"] for run in compared["runs"]][:2] == runs
     assert compared["runs"][2]["gain"]["count"] == 1
+
+
+def test_compare_runs_optimizers_under_one_budget(agentopt: Agentopt) -> None:
+    words = ("compare", "branin", "--optimizers", "random:batch=2,one-plus-one", "--evaluations", "8", "--seeds", "2")
+    assert "one-plus-one" in agentopt(*words).words
+    rows = agentopt(*words, "--json").json
+    assert [row["optimizer"] for row in rows] == ["random:batch=2", "one-plus-one"]
+    assert [row["spent"]["evaluations"] for row in rows] == [8, 8]
+    assert "a budget" in agentopt(*words[:4]).err
+
+
+def test_estimate_says_what_a_budget_buys_and_records_nothing(agentopt: Agentopt) -> None:
+    words = ("estimate", "ticket_triage", "--optimizer", "gepa", "--llm-calls", "100")
+    assert "optimizer calls" in agentopt(*words).words
+    found = agentopt(*words, "--json").json
+    assert found["optimizer_calls"][1] + found["workflow_calls"][1] <= 100
+    assert agentopt("list", "runs", "--json").json == []
 
 
 def test_compare_refuses_runs_of_different_tasks(ran: Agentopt) -> None:

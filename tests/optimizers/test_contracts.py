@@ -26,6 +26,10 @@ class TestOnePlusOne(OptimizerContract):
     optimizer = "one-plus-one"
 
 
+class TestDifferentialEvolution(OptimizerContract):
+    optimizer = "differential-evolution:population=4"
+
+
 class TestTPE(OptimizerContract):
     optimizer = "tpe"
 
@@ -58,6 +62,10 @@ class TestHalving(OptimizerContract):
     optimizer = "halving:optimizer=(random:batch=4),smallest=1,factor=2"
 
 
+class TestHyperband(OptimizerContract):
+    optimizer = "halving:optimizer=(random:batch=4),smallest=1,factor=2,brackets=3"
+
+
 class TestHalvingAroundBeam(OptimizerContract):
     optimizer = "halving:optimizer=(beam:minibatch=2),smallest=1,factor=2"
 
@@ -85,3 +93,17 @@ class TestTextGrad(OptimizerContract):
 
 class TestDirectional(OptimizerContract):
     optimizer = "directional:minibatch=2"
+
+
+class TestMIPRO(OptimizerContract):
+    optimizer = "mipro:instructions=3,subset=2,full_every=2"
+    proposer = "reflect"
+
+
+class TestMixed(OptimizerContract):
+    optimizer = "mixed:numbers=one-plus-one,text=(optoprime:minibatch=2)"
+
+
+class TestMixedOfBatches(OptimizerContract):
+    optimizer = "mixed:numbers=(random:batch=3),text=(gepa:minibatch=2),share=0.7"
+    proposer = "reflect"

@@ -109,3 +109,23 @@ def test_components_take_turns() -> None:
 def test_an_unknown_gate_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="gate"):
         events("gepa:gate=open")
+
+
+def best_in_pure_noise(spec: str, seed: int) -> int:
+    settings = PromptWorld(noise=1.0, seed=seed).settings()
+    result = ao.optimize(
+        optimizer=spec, proposer="reflect", llm=MutatorLLM(seed=seed), budget=ao.Budget(evaluations=150), **settings
+    )
+    return result.best.id
+
+
+def test_where_scores_are_chance_a_proof_keeps_the_start_and_the_mean_does_not() -> None:
+    assert sum(best_in_pure_noise("gepa:attempts=20", seed) != 0 for seed in range(8)) <= 2
+    assert sum(best_in_pure_noise("gepa:attempts=20,accept=mean", seed) != 0 for seed in range(8)) >= 4
+
+
+def test_the_rule_of_acceptance_is_in_the_result() -> None:
+    settings = PromptWorld(train=2, dev=2).settings()
+    found = ao.optimize(optimizer="gepa", llm=MutatorLLM(), budget=ao.Budget(evaluations=6), **settings)
+    assert "sign-flip test" in found.acceptance
+    assert "0.05" in found.acceptance

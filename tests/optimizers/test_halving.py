@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from random import Random
-from typing import Any
 
 import pytest
 
-import agentopt as ao
 from agentopt.errors import UsageError
-from agentopt.events import Evaluated, Event
+from agentopt.events import Asked, CandidateAdded, Evaluated, Event
+from tests.benchmarks.search import halved
 
 
 def noisy(optimizer: str, seed: int, evaluations: int, found: list[Event] | None = None) -> float:
-    """True score of what is returned, where each of 27 instances is one draw of the noise."""
-    x = ao.Parameter(0.9, name="x", bounds=(0.0, 1.0))
-    rows = [{"id": f"d{n}", "split": "dev", "draw": n} for n in range(27)] + [{"id": "t", "split": "train", "draw": 0}]
-
-    def score(x: float, draw: int) -> float:
-        return -abs(x - 0.3) + Random(f"{seed}:{draw}").gauss(0, 0.3)
-
-    measured = ao.bundle(score)
-
-    def workflow(draw: Any) -> Any:
-        return measured(x, draw)  # type: ignore[arg-type]  # a parameter stands for its value
-
-    result = ao.optimize(
-        workflow,
-        parameters=[x],
-        examples=rows,
-        feedback=lambda s: s,
-        optimizer=optimizer,
-        budget=ao.Budget(evaluations=evaluations),
-        out=None,
-        seed=seed,
-        on_event=(found if found is not None else []).append,
-    )
-    return -abs(float(result.values["x"]) - 0.3)
+    """True score of what is returned; what happened goes to `found`."""
+    return -halved(optimizer, seed, evaluations=evaluations, on_event=None if found is None else found.append)
 
 
 def test_most_candidates_are_measured_on_few_instances() -> None:
@@ -64,3 +40,18 @@ def test_half_of_the_measurements_find_as_good_a_point() -> None:
 def test_settings_that_cannot_work_are_a_usage_error(settings: str) -> None:
     with pytest.raises(UsageError, match=settings.partition("=")[0]):
         noisy(f"halving:optimizer=random,{settings}", 0, 30)
+
+
+def test_each_bracket_begins_on_its_own_rung_and_spends_about_as_much() -> None:
+    found: list[Event] = []
+    noisy("halving:optimizer=(random:batch=9),smallest=3,factor=3,brackets=3", 0, 1200, found)
+    bracket = {e.candidate: int(e.notes.get("bracket", -1)) for e in found if isinstance(e, CandidateAdded)}
+    first: dict[int, int] = {}
+    for asked in found:
+        if isinstance(asked, Asked):
+            for trial in asked.trials:
+                first.setdefault(trial["candidate"], len(trial["instances"]))
+    sizes = {(bracket[c], size) for c, size in first.items() if bracket[c] >= 0}
+    assert sizes == {(0, 3), (1, 9), (2, 27)}
+    spent = Counter(bracket[e.candidate] for e in found if isinstance(e, Evaluated) and bracket[e.candidate] >= 0)
+    assert max(spent.values()) <= 2 * min(spent.values())

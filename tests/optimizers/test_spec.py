@@ -9,7 +9,7 @@ import pytest
 from agentopt.errors import UsageError
 from agentopt.optimizers.greedy import Greedy
 from agentopt.optimizers.named import make_optimizer
-from agentopt.optimizers.spec import parse_spec, typed
+from agentopt.optimizers.spec import parse_spec, split_specs, typed
 from agentopt.optimizers.zo_rank import ZORank
 from agentopt.proposers.base import settings_of
 
@@ -91,3 +91,23 @@ def test_a_proposer_inside_of_a_spec_is_a_spec() -> None:
     optimizer = make_optimizer("greedy:minibatch=2,proposer=(perturb:candidates=3)", "optoprime")
     assert isinstance(optimizer, Greedy)
     assert settings_of(optimizer)["proposer"] == {"name": "perturb", "candidates": 3, "scale": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("text", "specs"),
+    [
+        ("random", ["random"]),
+        ("a,b:one=1,two=2,c", ["a", "b:one=1,two=2", "c"]),
+        (
+            "halving:optimizer=(tpe:batch=4,startup=2),factor=2,a:x=1",
+            ["halving:optimizer=(tpe:batch=4,startup=2),factor=2", "a:x=1"],
+        ),
+    ],
+)
+def test_specs_are_parted_from_their_settings(text: str, specs: list[str]) -> None:
+    assert split_specs(text) == specs
+
+
+def test_an_empty_spec_among_several_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="between the commas"):
+        split_specs("random,,sobol")

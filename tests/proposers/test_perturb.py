@@ -169,3 +169,13 @@ def test_a_child_that_was_not_measured_does_not_count() -> None:
     before, after = ladder(), ladder()
     after.archive.add(after.archive.candidate({"x": 1.0}, parents=[0]))
     assert step_length(after) == pytest.approx(step_length(before))
+
+
+def test_what_was_tried_is_drawn_again_until_all_is_tried() -> None:
+    colour = ao.Parameter("red", name="colour", choices=("red", "green", "blue"))
+    scene = Scene(colour)
+    proposals = scene.propose(PerturbProposer(candidates=5))
+    assert sorted(p["colour"] for p in proposals) == ["blue", "green"]
+    for value in ("green", "blue"):
+        scene.archive.add(scene.archive.candidate({"colour": value}, parents=[0]))
+    assert scene.propose(PerturbProposer()) == []

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentopt.selection.acceptance import SequentialTest, sign_flip_p
+from agentopt.selection.acceptance import SequentialTest, proves_better, sign_flip_p
+from tests.benchmarks.acceptance import gate_rates
 
 
 def accepted(gain: float, *, total: int, runs: int = 250, graded: bool = False) -> float:
@@ -83,3 +84,14 @@ def test_failures_count_as_the_largest_difference() -> None:
 
 def test_a_single_pair_proves_nothing() -> None:
     assert SequentialTest().verdict([0.0], [1.0], total=1) == "not better"
+
+
+def test_a_proof_holds_its_error_rate_and_finds_twice_what_three_examples_find_at_that_rate() -> None:
+    rates = gate_rates(pairs=60, runs=1500, changed=0.2)
+    assert rates.false <= 0.05
+    assert rates.power >= 2 * rates.power_of_three
+
+
+def test_a_child_without_shared_instances_is_not_proved_better() -> None:
+    assert not proves_better({"a": 0.0}, {"b": 1.0}, error_rate=0.05)
+    assert not proves_better({}, {}, error_rate=0.05)
