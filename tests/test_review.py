@@ -264,7 +264,8 @@ def test_an_edit_that_does_not_fit_comes_back_with_the_error(tmp_path: Path) -> 
 
 
 def pump(**settings: Any) -> ao.Result:
-    given = {"proposer": "perturb", "budget": Budget(asks=8), "workers": 1, "seed": 3, **settings}
+    proposer = {"name": "perturb", "candidates": 3}
+    given = {"proposer": proposer, "budget": Budget(asks=10), "workers": 1, "seed": 3, **settings}
     return optimize(load_task("numerical/branin"), **given)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agentopt.errors import UsageError
 from agentopt.events import KINDS
@@ -30,20 +30,12 @@ class RecordReader:
 
     def runs(self) -> list[RunInfo]:
         """All runs, oldest first; none where there is no record yet."""
-        if not self.path.is_file():
-            return []
-        with self._opened() as file:
-            return [
-                RunInfo(*row) for row in file.execute("select run, started, task from runs order by started, rowid")
-            ]
+        return [RunInfo(*row) for row in self._rows("select run, started, task from runs order by started, rowid")]
 
     def last_serial(self, run: str) -> int:
         """Serial of the run's last event; -1 where there is none."""
-        if not self.path.is_file():
-            return -1
-        with self._opened() as file:
-            (serial,) = file.execute("select max(serial) from events where run = ?", (run,)).fetchone()
-        return -1 if serial is None else int(serial)
+        rows = self._rows("select max(serial) from events where run = ?", run)
+        return next((int(serial) for (serial,) in rows if serial is not None), -1)
 
     def outline(self, run: str, after: int = -1) -> list[StoredEvent]:
         """The events after serial `after`, as `Store.outline` gives them."""
@@ -70,22 +62,20 @@ class RecordReader:
         return found[0]
 
     def _events(self, run: str, query: str, *arguments: object) -> list[StoredEvent]:
-        if not self.path.is_file():
-            return []
-        with self._opened() as file:
-            rows = file.execute(f"{query} and {_KNOWN} order by serial", (run, *arguments)).fetchall()
+        rows = self._rows(f"{query} and {_KNOWN} order by serial", run, *arguments)
         return [
             StoredEvent(serial, time, parsed(body, f"{self.path}, run {run}, event {serial}"))
             for serial, time, body in rows
         ]
 
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The file, only to be read.
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        """The rows; none where there is no file yet, or one without tables, which its first run is making.
 
         Raises:
             UsageError: it cannot be read, or was written by a newer agentopt.
         """
+        if not self.path.is_file():
+            return []
         try:
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as file:
                 (version,) = file.execute("pragma user_version").fetchone()
@@ -93,6 +83,6 @@ class RecordReader:
                     raise UsageError(
                         f"`{self.path}` has version {version}; this agentopt reads up to {STORE_VERSION}: update it"
                     )
-                yield file
+                return file.execute(query, arguments).fetchall() if version > 0 else []
         except sqlite3.Error as error:
             raise UsageError(f"cannot read the record `{self.path}`: {error}") from error

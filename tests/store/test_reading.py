@@ -34,6 +34,14 @@ def test_no_file_is_no_runs_and_makes_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_record_that_is_being_made_has_no_runs_yet(tmp_path: Path) -> None:
+    path = tmp_path / "agentopt.sqlite"
+    with sqlite3.connect(path) as file:
+        file.execute("pragma journal_mode = wal")
+    file.close()
+    assert (RecordReader(path).runs(), RecordReader(path).last_serial("r")) == ([], -1)
+
+
 def test_an_outline_is_the_store_s_from_any_serial_on(path: Path) -> None:
     reader = RecordReader(path)
     run = only_run(reader)
