@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections import Counter
@@ -144,6 +145,26 @@ def test_a_run_killed_after_any_event_comes_to_the_same_end(tmp_path: Path, limi
         assert again.model.asked == whole.model.asked, length
         assert spent(result) == spent(expected)
         assert (result.best, result.test_gain, result.reason) == (expected.best, expected.test_gain, expected.reason)
+
+
+def test_an_async_workflow_is_run_again_where_an_event_loop_runs_already(tmp_path: Path) -> None:
+    def given(folder: Path) -> dict[str, Any]:
+        word = ao.Parameter(1.0, name="width", bounds=(0, 10))
+
+        async def workflow(x: Any) -> Any:
+            return word * x
+
+        return {"workflow": workflow, "parameters": word, "examples": ROWS, "llm": Model(), "out": folder}
+
+    async def resumed() -> None:
+        resume("last", **given(tmp_path / "again"))
+
+    ao.optimize(**given(tmp_path / "whole"), budget=Budget(asks=5), workers=1)
+    stored = read_run("last", tmp_path / "whole" / "agentopt.sqlite")
+    last_ask = max(n for n, s in enumerate(stored) if isinstance(s.event, Asked))
+    cut(stored, tmp_path / "again", last_ask)
+    asyncio.run(resumed())
+    assert essence(read_run("last", tmp_path / "again" / "agentopt.sqlite")) == essence(stored)
 
 
 def spent(result: ao.Result) -> dict[str, float]:
