@@ -445,5 +445,5 @@ def test_a_file_with_broken_pages_is_a_usage_error_that_names_it(path: Path) -> 
             store.append("r", candidate(number))
     whole = path.read_bytes()
     path.write_bytes(whole[:8192] + b"\xaa" * (len(whole) - 8192))
-    with Store(path) as store, pytest.raises(UsageError, match="cannot read `.*agentopt.sqlite`: database disk image"):
+    with Store(path) as store, pytest.raises(UsageError, match=r"cannot read `.*agentopt.sqlite`: database disk image"):
         list(store.events("r"))
