@@ -7,6 +7,8 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -116,7 +118,7 @@ class Measurement:
             is_run: run the workflow again to find out; otherwise it is about all parameters, as for `failed`.
         """
         with self._where():
-            trace = self._traced() if is_run else self._given_up(TimeoutError())
+            trace = self._traced_apart() if is_run else self._given_up(TimeoutError())
         return propagate(trace.output, feedback, instance=self.instance.id)
 
     def _where(self) -> Any:
@@ -128,6 +130,13 @@ class Measurement:
         with self.task.space.bound(self.candidate.values, sandbox=self.sandbox):
             trace: Trace = asyncio.run(workflow(**inputs)) if workflow.is_async else workflow(**inputs)
         return trace
+
+    def _traced_apart(self) -> Trace:
+        """As `_traced`; an `async def` workflow in a thread, because the caller's may have an event loop already."""
+        if not self.task.workflow.is_async:
+            return self._traced()
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(copy_context().run, self._traced).result()
 
     def _judged(self, trace: Trace) -> Measured:
         status: Status = "ok"
