@@ -207,6 +207,11 @@ class Run:
     def _finished(self, under_way: Round) -> list[str]:
         """Measures what is left of a round that was interrupted; all enters the archive in the order of the trials."""
         now = self._archive_of_candidates()
+        for evaluation in (e for c in self.archive.candidates for e in self.archive.evaluations(c.id)):
+            if evaluation.status != "unmeasured":
+                now.record(evaluation)
+        for evaluation in under_way.evaluations.values():
+            now.record(evaluation)
         left = [
             replace(t, instances=tuple(i for i in t.instances if self._is_left(t.candidate, i, under_way)))
             for t in under_way.trials
@@ -225,7 +230,7 @@ class Run:
 
     def _archive_of_candidates(self) -> Archive:
         """The candidates without their evaluations."""
-        archive = Archive()
+        archive = Archive(revive=self._revived)
         for candidate in self.archive.candidates:
             archive.add(candidate)
         return archive
@@ -339,9 +344,11 @@ class Run:
         """The evidence of an evaluation of before the run stopped."""
         if self._past is None:
             return None
+        measured = evaluation.candidate if evaluation.taken_from is None else evaluation.taken_from
+        candidate = self.archive.candidates[measured]
         model = self._models.get("workflow")
         if model is None:
-            return self._engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
+            return self._engine.evidence(evaluation, candidate)
         silent = ReplayedLLM(
             (),
             mode="strict",
@@ -358,7 +365,7 @@ class Run:
             earlier=Earlier(self._past.exchanges_of(evaluation)).take,
         )
         engine = replace(self._engine, llm=llm)
-        return engine.evidence(evaluation, self.archive.candidates[evaluation.candidate])
+        return engine.evidence(evaluation, candidate)
 
     def _retrying(self, model: LLM) -> LLM:
         return RetryingLLM(model, rng=Random(self.settings.seed), ledger=self.ledger)

@@ -18,6 +18,7 @@ from agentopt.budget import Budget
 from agentopt.candidate import Trial
 from agentopt.canonical import canonical
 from agentopt.errors import LLMError, ReplayMismatch, UsageError
+from agentopt.evaluate.twins import Reuse
 from agentopt.events import Asked, CandidateAdded, Evaluated, Event, Exchanged, Resumed, RunFinished, RunStarted
 from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
 from agentopt.llm.failures import Transient
@@ -145,6 +146,47 @@ def test_a_run_killed_after_any_event_comes_to_the_same_end(tmp_path: Path, limi
         assert again.model.asked == whole.model.asked, length
         assert spent(result) == spent(expected)
         assert (result.best, result.test_gain, result.reason) == (expected.best, expected.test_gain, expected.reason)
+
+
+class Spelling(Model):
+    """Proposes words that differ in outer white space only from some proposed before."""
+
+    def complete(self, request: Request) -> Reply:
+        with self.lock:
+            self.asked.append(request.digest)
+        number = int(request.digest[:8], 16)
+        if request.schema is None:
+            return Reply(text=str(len(request.messages[0].content)))
+        changes = {"word": ("a", "bb", "ccc")[number % 3] + " " * (number // 3 % 3)}
+        return Reply(text=json.dumps({"reasoning": "try", "changes": changes}))
+
+
+def spelled(folder: Path) -> tuple[Spelling, dict[str, Any]]:
+    """A model, and a workflow that asks it about a word, as arguments of `optimize` and `resume`."""
+    model, word = Spelling(), ao.Parameter("a", name="word", kind="prompt")
+
+    @ao.bundle
+    def judged(word: str, x: int, llm: LLM) -> float:
+        return float(ao.ask(llm, f"{word.strip()} {x}")) + x / 10
+
+    def workflow(x: Any, llm: LLM) -> Any:
+        return judged(word, x, llm)  # type: ignore[arg-type]  # nodes stand for their values
+
+    return model, {"workflow": workflow, "parameters": word, "examples": ROWS, "llm": model, "out": folder}
+
+
+def test_a_run_that_took_evaluations_from_twins_comes_to_the_same_end(tmp_path: Path) -> None:
+    model, given = spelled(tmp_path / "whole")
+    ao.optimize(**given, optimizer="beam", budget=Budget(asks=12), workers=1, reuse=Reuse(by="source", verify_rate=0))
+    stored = read_run("last", tmp_path / "whole" / "agentopt.sqlite")
+    assert sum(isinstance(s.event, Evaluated) and s.event.taken_from is not None for s in stored) > 3
+    for length in range(1, len(stored), 2):
+        folder = tmp_path / str(length)
+        cut(stored, folder, length)
+        again, given = spelled(folder)
+        resume("last", **given)
+        assert essence(read_run("last", folder / "agentopt.sqlite")) == essence(stored), length
+        assert again.asked == model.asked[calls(stored[:length]) :], length
 
 
 def test_an_async_workflow_is_run_again_where_an_event_loop_runs_already(tmp_path: Path) -> None:

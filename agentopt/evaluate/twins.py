@@ -155,7 +155,7 @@ class Twins:
         """The first distinct calls of the code parameter's function in the start's graphs."""
         parameter = self._space.parameters[name]
         found: dict[str, _Probe] = {}
-        evidences = [e.evidence for e in archive.evaluations(0) if e.evidence is not None]
+        evidences = archive.evidence(0, [e.instance for e in archive.evaluations(0)])
         for node in (node for evidence in evidences for node in evidence.subgraph.nodes):
             is_call = any(isinstance(p, Version) and p.parameter is parameter for p in node.parents)
             if is_call and node.operation is not None and node.operation.source and (probe := _probe(node)):
