@@ -21,6 +21,8 @@ def run_lock(store: Path, run: str) -> Iterator[None]:
     Raises:
         UsageError: a living process holds the run, which is named, or no lock file can be made.
     """
+    if "/" in run or "\0" in run:
+        raise UsageError(f"cannot lock run {run!r}: its id is in the name of a file, where / and NUL cannot be")
     path = store.with_name(f"{store.name}.{run}.lock")
     try:
         descriptor = _locked(path)

@@ -144,6 +144,15 @@ class Store:
         self._connection.execute("insert into runs values (?, ?, ?, ?)", row)
 
     @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Holds the lock; what SQLite cannot read is the caller's file."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise UsageError(f"cannot read `{self.path}`: {error}") from error
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Writes what is done inside, whole or not at all."""
         try:
@@ -174,8 +183,12 @@ class Store:
         return serial
 
     def runs(self) -> list[RunInfo]:
-        """All runs, oldest first."""
-        with self._lock:
+        """All runs, oldest first.
+
+        Raises:
+            UsageError: the file is broken.
+        """
+        with self._reading():
             rows = self._connection.execute("select run, started, task from runs order by started, rowid").fetchall()
         return [RunInfo(*row) for row in rows]
 
@@ -183,13 +196,13 @@ class Store:
         """The run's events in order, of these kinds or of all.
 
         Raises:
-            UsageError: there is no such run.
+            UsageError: there is no such run, or the file is broken.
             FormatError: an event does not have the format it should have.
         """
         wanted = kinds or tuple(sorted(KINDS))
         marks = ",".join("?" * len(wanted))
         query = f"select serial, time, body from events where run = ? and kind in ({marks}) order by serial"
-        with self._lock:
+        with self._reading():
             if not self._connection.execute("select 1 from runs where run = ?", (run,)).fetchone():
                 raise UsageError(f"`{self.path}` holds no run `{run}`; see `agentopt list runs`")
             rows = self._connection.execute(query, (run, *wanted)).fetchall()

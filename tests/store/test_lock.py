@@ -56,3 +56,10 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot lock run `r`"), run_lock(tmp_path / "file" / "s", "r"):
         pass
+
+
+@pytest.mark.parametrize("run", ["../elsewhere", "a/b", "a\0b"])
+def test_an_id_that_cannot_be_in_the_name_of_a_file_is_refused(tmp_path: Path, run: str) -> None:
+    words = r"cannot lock run '.*where / and NUL cannot be"
+    with pytest.raises(UsageError, match=words), run_lock(tmp_path / "s", run):
+        pass

@@ -436,3 +436,14 @@ def test_opening_a_record_again_keeps_its_events(path: Path) -> None:
         pass
     with Store(path) as store:
         assert len(list(store.events("r"))) == 1
+
+
+def test_a_file_with_broken_pages_is_a_usage_error_that_names_it(path: Path) -> None:
+    with Store(path) as store:
+        store.append("r", header())
+        for number in range(200):
+            store.append("r", candidate(number))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xaa" * (len(whole) - 8192))
+    with Store(path) as store, pytest.raises(UsageError, match=r"cannot read `.*agentopt.sqlite`: database disk image"):
+        list(store.events("r"))
