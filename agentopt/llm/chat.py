@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,7 @@ class ChatAPI:
             usage=Usage(
                 prompt_tokens=count(usage.get("prompt_tokens")),
                 completion_tokens=count(usage.get("completion_tokens")),
-                cost_usd=cost if isinstance(cost, (int, float)) else None,
+                cost_usd=cost if isinstance(cost, (int, float)) and 0 <= cost < math.inf else None,
                 cached_prompt_tokens=cached_count(usage.get("prompt_tokens_details")),
             ),
         )
@@ -93,8 +94,8 @@ def words(value: object) -> str:
 
 
 def count(value: object) -> int | None:
-    """A number of tokens, where there is one."""
-    return value if isinstance(value, int) else None
+    """A number of tokens, where there is one; what is below 0 would give the budget something back."""
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def cached_count(details: object) -> int | None:
