@@ -130,12 +130,15 @@ class _Standing:
             case Evaluated():
                 self._take_evaluation(event)
             case Exchanged():
-                usage = (event.exchange.get("reply") or {}).get("usage") or {}
+                reply = event.exchange.get("reply") or {}
+                if reply.get("cached"):
+                    return
+                usage = reply.get("usage") or {}
                 self.spent["llm_calls"] += 1
                 self.spent["tokens"] += (usage.get("prompt_tokens") or 0) + (usage.get("completion_tokens") or 0)
 
     def _take_evaluation(self, event: Evaluated) -> None:
-        self.spent["evaluations"] += event.status != "unmeasured"
+        self.spent["evaluations"] += event.status != "unmeasured" and event.taken_from is None
         score, scores = from_jsonable(event.score), self._scores.setdefault(event.candidate, {})
         if event.instance not in self._compared or not isinstance(score, (int, float)):
             return

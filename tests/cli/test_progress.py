@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentopt.cli.progress import PLAIN_LINE_EVERY_S, Progress
-from agentopt.events import CandidateAdded, Evaluated, Event, RunFinished, RunStarted
+from agentopt.events import CandidateAdded, Evaluated, Event, Exchanged, RunFinished, RunStarted
 from agentopt.store.sqlite import StoredEvent
 
 
@@ -104,3 +104,16 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         progress.event(header())
         progress.event(CandidateAdded(candidate=0, values={}))
     assert lines(capsys) == []
+
+
+def test_what_was_free_is_not_counted_as_spent(capsys: pytest.CaptureFixture[str]) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 2}
+    exchanges = [{"reply": {"text": "1", "usage": usage, "cached": cached}} for cached in (False, True)]
+    with Progress(clock=Clock()) as progress:
+        progress.event(header(llm_calls=9, tokens=90, evaluations=4))
+        for exchange in exchanges:
+            progress.event(Exchanged(exchange=exchange))
+        taken = scored(1, 1.0, "d", "e")[0].model_copy(update={"taken_from": 0})
+        for event in [*scored(0, 0.5, "d"), taken, *scored(0, 0.5, "e")]:
+            progress.event(event)
+    assert "2/4 evaluations, 1/9 llm calls, 7/90 tokens" in lines(capsys)[-1]
