@@ -107,7 +107,10 @@ class ReplyCache:
         (size,) = connection.execute("select bytes from size").fetchone()
         while size > self._max_bytes:
             oldest = "select model, request, sample, reply from replies order by used limit 1"
-            *key, text = connection.execute(oldest).fetchone()
+            if (row := connection.execute(oldest).fetchone()) is None:  # somebody else deleted rows
+                size = 0
+                break
+            *key, text = row
             connection.execute("delete from replies where (model, request, sample) = (?, ?, ?)", key)
             size -= _size(text)
         connection.execute("update size set bytes = ?", (size,))

@@ -249,3 +249,18 @@ def test_an_entry_that_cannot_be_read_ends_the_caching(tmp_path: Path, caplog: p
 def test_an_empty_bound_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="max_bytes"):
         ReplyCache(tmp_path / "r.sqlite", max_bytes=0)
+
+
+def test_a_file_whose_rows_somebody_deleted_takes_further_ones(tmp_path: Path) -> None:
+    with ReplyCache(tmp_path / "c") as cache:
+        for request in "abc":
+            cache.put("m", request, 0, Reply(text="x" * 600))
+    connection = sqlite3.connect(tmp_path / "c", isolation_level=None)
+    connection.execute("delete from replies")
+    connection.close()
+    with ReplyCache(tmp_path / "c", max_bytes=1000) as cache:
+        cache.put("m", "d", 0, Reply(text="lost to the old count"))
+        cache.put("m", "e", 0, Reply(text="kept"))
+        found = cache.get("m", "e", 0)
+    assert found is not None
+    assert found.text == "kept"
