@@ -33,6 +33,9 @@ class Feedback:
     def __post_init__(self) -> None:
         if self.score is not None:
             object.__setattr__(self, "score", _score(self.score))
+        for name, objective in self.objectives.items():
+            if isinstance(objective, (str, bytes)) or not hasattr(objective, "__float__"):
+                raise UsageError(f"feedback objective `{name}` must be a number, got {type(objective).__name__}")
 
 
 def _score(score: object) -> float:

@@ -91,3 +91,9 @@ def test_score_beyond_floats_is_refused() -> None:
 def test_feedback_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Feedback(1.0).score = 2.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", ["cheap", None, b"1", [1.0]], ids=repr)
+def test_an_objective_that_is_no_number_is_refused_where_it_is_given(value: Any) -> None:
+    with pytest.raises(UsageError, match=f"objective `cost` must be a number, got {type(value).__name__}"):
+        Feedback(1.0, objectives={"cost": value})
