@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Literal, get_args
 
 from agentopt.errors import BudgetExhausted, UsageError
@@ -42,8 +43,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
-            if not limit >= 0:
-                raise UsageError(f"budget `{name}` is {limit}; expected 0 or more")
+            if not isinstance(limit, Real) or not limit >= 0:
+                raise UsageError(f"budget `{name}` is {limit!r}; expected 0 or more")
 
     def limits(self) -> dict[str, float]:
         """The limits that are set, by resource."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,12 @@ def optimize(
             objective=objective,
             target=target,
         )
-    if workers < 1:
-        raise UsageError(f"`workers` is {workers}; expected 1 or more")
-    if timeout_s is not None and not timeout_s > 0:
-        raise UsageError(f"`timeout_s` is {timeout_s}; expected more than 0")
+    if not isinstance(workers, int) or workers < 1:
+        raise UsageError(f"`workers` is {workers!r}; expected a whole number, 1 or more")
+    if not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"`seed` is {seed!r}; expected a whole number, 0 or more")
+    if timeout_s is not None and (not isinstance(timeout_s, Real) or not timeout_s > 0):
+        raise UsageError(f"`timeout_s` is {timeout_s!r}; expected more than 0")
     store = Path(out) / "agentopt.sqlite" if out is not None else None
     with ExitStack() as stack:
         settings = Settings(
@@ -196,6 +199,8 @@ def cache_path(cache: bool | str | Path, out: str | Path | None) -> Path | None:
         if cache and out is None:
             raise UsageError("`cache=True` keeps replies beside the record, and `out` is None; give `cache` a path")
         return Path(out) / CACHE_FILE if cache and out is not None else None
+    if not isinstance(cache, (str, Path)):
+        raise UsageError(f"`cache` is {cache!r}; expected a path, True or False")
     return Path(cache)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -280,3 +281,35 @@ def test_a_refused_code_proposal_does_not_reach_the_sandbox(run: Run) -> None:
 def test_a_negative_budget_is_a_usage_error_that_names_it(limit: float) -> None:
     with pytest.raises(UsageError, match="budget `seconds` is -"):
         Budget(seconds=limit)
+
+
+@pytest.mark.parametrize("limit", ["5", [1], float("nan")])
+def test_a_budget_that_is_no_number_is_a_usage_error_that_shows_it(limit: Any) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"budget `tokens` is {limit!r}; expected 0 or more")):
+        Budget(tokens=limit)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"workers": "8"}, "`workers` is '8'; expected a whole number, 1 or more"),
+        ({"workers": 2.5}, "`workers` is 2.5; expected a whole number, 1 or more"),
+        ({"seed": None}, "`seed` is None; expected a whole number, 0 or more"),
+        ({"seed": -1}, "`seed` is -1; expected a whole number, 0 or more"),
+        ({"seed": "luck"}, "`seed` is 'luck'; expected a whole number, 0 or more"),
+        ({"timeout_s": "5"}, "`timeout_s` is '5'; expected more than 0"),
+        ({"timeout_s": float("nan")}, "`timeout_s` is nan; expected more than 0"),
+        ({"budget": {"asks": 3}}, "budget is {'asks': 3}; expected a `Budget`, or one of light"),
+        ({"price": 3.0}, "`price` is 3.0; expected a `Price`, or the path"),
+        ({"limits": {"in_flight": 3}}, "`limits` is {'in_flight': 3}; expected `Limits`"),
+        ({"cache": 5}, "`cache` is 5; expected a path, True or False"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_type_is_refused_before_anything_is_written(
+    tmp_path: Path, wrong: dict[str, Any], expected: str
+) -> None:
+    width = ao.Parameter(1.0, name="width", bounds=(0, 2))
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        ao.optimize(lambda: width, parameters=width, out=tmp_path / "runs", **{"proposer": "perturb", **wrong})
+    assert not (tmp_path / "runs").exists()

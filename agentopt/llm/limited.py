@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Self
 
 from agentopt.errors import BudgetExhausted, UsageError
@@ -42,8 +43,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             limit = getattr(self, field.name)
-            if limit is not None and limit < 1:
-                raise UsageError(f"limit `{field.name}` is {limit}; expected 1 or more")
+            if limit is not None and (not isinstance(limit, Integral) or limit < 1):
+                raise UsageError(f"limit `{field.name}` is {limit!r}; expected a whole number, 1 or more")
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agentopt.errors import UsageError
 from agentopt.llm.base import LLM
 from agentopt.llm.cache import CachedLLM, ReplyCache
 from agentopt.llm.limited import LimitedLLM, Limits
@@ -23,12 +24,21 @@ class Terms:
         price: of all of them, or the path of a list such as `prices.toml`, which stands in front of the one that ships.
         limits: each model keeps them, whatever the number of roles that ask it.
         cache: gives known replies and keeps those that come.
+
+    Raises:
+        UsageError: `price` or `limits` is something else.
     """
 
     price: Price | str | Path | None = None
     limits: Limits | None = None
     cache: ReplyCache | None = None
     _opened: dict[str | int, LLM] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.price, (Price, str, Path, type(None))):
+            raise UsageError(f"`price` is {self.price!r}; expected a `Price`, or the path of a list of prices")
+        if not isinstance(self.limits, (Limits, type(None))):
+            raise UsageError(f"`limits` is {self.limits!r}; expected `Limits`, such as Limits(in_flight=8)")
 
     def model(self, spec: str | LLM, resolver: Resolver) -> LLM:
         """The model that `spec` names, on these terms; the same object for the same `spec`."""

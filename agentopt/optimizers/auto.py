@@ -26,7 +26,7 @@ def auto_budget(level: Level, instances: Sequence[Instance]) -> Budget:
     Raises:
         UsageError: no such level.
     """
-    if level not in CANDIDATES:
+    if level not in tuple(CANDIDATES):
         raise UsageError(f"budget is {level!r}; expected a `Budget`, or one of {', '.join(CANDIDATES)}")
     count = {split: sum(i.split == split for i in instances) for split in ("train", "dev", "test")}
     each = 2 * min(SHOWN, count["train"]) + (count["dev"] or count["train"])

@@ -235,3 +235,9 @@ def test_copies_share_the_limits() -> None:
     llm.timed(lambda: 1e9).complete(ASK)
     llm.labelled(candidate=1).complete(ASK)
     assert offsets(server) == [0, 60]
+
+
+@pytest.mark.parametrize("limit", ["5", 2.5, float("nan")])
+def test_a_limit_that_is_no_whole_number_is_a_usage_error_that_shows_it(limit: object) -> None:
+    with pytest.raises(UsageError, match=f"limit `requests_per_minute` is {limit!r}; expected a whole number"):
+        Limits(requests_per_minute=limit)  # type: ignore[arg-type]  # that is what is refused
