@@ -209,8 +209,26 @@ def read_past(stored: Sequence[StoredEvent], space: Space) -> Past:
     return past
 
 
+def recorded_budget(events: Sequence[Event]) -> Budget:
+    """The limits that a run had last.
+
+    Raises:
+        FormatError: they are not those of a budget.
+    """
+    limits: dict[str, Any] = {}
+    for event in events:
+        if isinstance(event, RunStarted):
+            limits = event.settings.get("budget", {})
+        elif isinstance(event, Resumed):
+            limits = event.budget
+    return _budget(limits)
+
+
 def _budget(limits: Mapping[str, Any]) -> Budget:
-    return Budget(**limits)
+    try:
+        return Budget(**limits)
+    except TypeError as error:
+        raise FormatError(f"the recorded budget is {limits!r}: {error}") from None
 
 
 def _trial(row: Mapping[str, Any], candidates: Sequence[Candidate]) -> Trial:

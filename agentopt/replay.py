@@ -16,6 +16,7 @@ from agentopt.evaluate.twins import Reuse
 from agentopt.events import Evaluated, Event, RunFinished, RunStarted
 from agentopt.llm.replayed import ReplayMode
 from agentopt.loop import open_model, optimize
+from agentopt.past import recorded_budget
 from agentopt.result import Result
 from agentopt.store.tracefile import read_trace
 from agentopt.task import Task
@@ -81,6 +82,7 @@ def replay(path: Path, *, mode: ReplayMode = "strict", out: Path | None = None) 
         reuse=Reuse(**settings["reuse"]) if "reuse" in settings else "off",
         on_event=happened.append,
     )
+    stored[0] = header.model_copy(update={"settings": {**settings, "budget": budget.limits()}})
     known = _Known(stored)
     before = Counter(map(known.essence, known.lasting(stored)))
     after = Counter(map(known.essence, known.lasting(happened)))
@@ -151,6 +153,7 @@ def _settings_of(path: Path, stored: Sequence[Event]) -> tuple[dict[str, Any], B
     if "optimizer" not in settings:
         raise UsageError(f"`{path}` was made by steps in somebody's own loop; run that loop with llm='replay:{path}'")
     try:
-        return settings, Budget(**settings["budget"])
-    except (KeyError, TypeError) as error:
+        settings["budget"]  # of every run
+        return settings, recorded_budget(stored)
+    except (KeyError, TypeError, FormatError) as error:
         raise FormatError(f"{path}:2: the header's settings are not those of a run: {error}") from None

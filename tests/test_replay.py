@@ -140,6 +140,18 @@ def test_a_run_that_was_killed_and_resumed_replays(kept: Path, tmp_path: Path) -
     assert (report.missing, report.added) == ([], [])
 
 
+def test_a_run_that_was_killed_and_resumed_with_another_budget_replays(kept: Path, tmp_path: Path) -> None:
+    events = read_trace(kept)
+    with Store(tmp_path / "again" / "agentopt.sqlite") as store:
+        run = store.add_run(events[:6])
+    replies = [e.event.exchange["reply"]["text"] for e in events if isinstance(e.event, Exchanged)]
+    llm = ScriptedLLM(replies, name="bowl.jsonl")
+    resume(run, llm=llm, budget=Budget(llm_calls=2), out=tmp_path / "again")
+    write_trace(tmp_path / "resumed.jsonl", read_run(run, tmp_path / "again" / "agentopt.sqlite"))
+    report = replay(tmp_path / "resumed.jsonl")
+    assert (report.missing, report.added) == ([], [])
+
+
 def other_question(event: Event) -> Event:
     assert isinstance(event, Exchanged)
     exchange = event.exchange

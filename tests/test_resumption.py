@@ -17,7 +17,7 @@ import agentopt as ao
 from agentopt.budget import Budget
 from agentopt.candidate import Trial
 from agentopt.canonical import canonical
-from agentopt.errors import LLMError, ReplayMismatch, UsageError
+from agentopt.errors import FormatError, LLMError, ReplayMismatch, UsageError
 from agentopt.evaluate.twins import Reuse
 from agentopt.events import Asked, CandidateAdded, Evaluated, Event, Exchanged, Resumed, RunFinished, RunStarted
 from agentopt.llm.base import LLM, Capability, Reply, Request, Usage
@@ -450,3 +450,14 @@ def test_events_are_told_from_where_it_goes_on(tmp_path: Path) -> None:
     told: list[Event] = []
     again.resume(on_event=told.append)
     assert told == [s.event for s in again.stored()[before:]]
+
+
+def test_a_record_with_a_limit_that_is_not_known_is_a_format_error(tmp_path: Path) -> None:
+    whole, again = Setup(tmp_path / "whole"), Setup(tmp_path / "again")
+    whole.optimize()
+    header = whole.stored()[0].event
+    assert isinstance(header, RunStarted)
+    gold = header.model_copy(update={"settings": {**header.settings, "budget": {"gold": 3}}})
+    cut([StoredEvent(0, 0.0, gold)], again.folder, 1)
+    with pytest.raises(FormatError, match=r"budget is \{'gold': 3\}: .*unexpected keyword argument 'gold'"):
+        again.resume()

@@ -8,9 +8,18 @@ from typing import Annotated
 import typer
 
 from agentopt.budget import Budget
-from agentopt.cli.options import JsonOption, OutOption, console, print_json, store_path
+from agentopt.cli.options import (
+    JsonOption,
+    OutOption,
+    console,
+    limits_or_none,
+    price_or_file,
+    print_json,
+    store_path,
+)
 from agentopt.cli.progress import Progress
 from agentopt.cli.run import interruptible
+from agentopt.past import recorded_budget
 from agentopt.resumption import resume as resumed
 from agentopt.store.tracefile import read_run
 
@@ -23,20 +32,34 @@ def resume(
     asks: Annotated[int | None, typer.Option(help="Likewise: trials the optimizer asks for.")] = None,
     llm_calls: Annotated[int | None, typer.Option(help="Likewise: requests to models.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Likewise: tokens.")] = None,
+    usd: Annotated[float | None, typer.Option(help="Likewise: US dollars; needs a known price.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Likewise: wall time while it was running.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help="As for `agentopt run`, with the next four; the recorded price if not given.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="File of known replies.")] = None,
+    in_flight: Annotated[int | None, typer.Option(help="Limit: model calls under way at once.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="Limit: model calls in any minute.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="Limit: tokens in any minute.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Measure elsewhere: dask:tcp://… or ray:….")] = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was interrupted, or that its budget ended; no recorded model call is made again."""
-    limits = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, seconds=seconds)
+    given = Budget(evaluations=evaluations, asks=asks, llm_calls=llm_calls, tokens=tokens, usd=usd, seconds=seconds)
     stored = read_run(run, store_path(out))
+    recorded = recorded_budget([s.event for s in stored])
     with Progress(quiet=as_json) as progress, interruptible(progress, out):
         progress.past(stored)
         result = resumed(
             run,
-            budget=limits if limits.limits() else None,
+            budget=Budget(**{**vars(recorded), **given.limits()}),
             llm=llm,
             workflow_llm=workflow_llm,
+            price=price_or_file(price),
+            cache=cache or False,
+            limits=limits_or_none(in_flight, requests_per_minute, tokens_per_minute),
+            executor=executor,
             out=out,
             on_event=progress.event,
         )

@@ -488,6 +488,13 @@ def test_resume_of_a_larger_budget_says_what_was_before(ran: Agentopt) -> None:
     assert "going on after best" in ran("resume", "last", "--evaluations", "20").err
 
 
+def test_resume_keeps_the_limits_that_it_is_not_given(agentopt: Agentopt) -> None:
+    agentopt("run", "branin", "--proposer", "perturb", "--evaluations", "12", "--asks", "15", "--seed", "1")
+    done = agentopt("resume", "--evaluations", "1000", "--json")
+    assert done.json["spent"]["asks"] == 15
+    assert "budget `asks` has 0 of 15 left" in done.json["reason"]
+
+
 def test_a_record_that_was_given_a_larger_budget_is_not_replayed(ran: Agentopt) -> None:
     ran("resume", "--evaluations", "20")
     ran("keep", "last", "kept.jsonl")
