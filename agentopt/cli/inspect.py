@@ -26,7 +26,7 @@ def inspect(
     """Show what a run tried, what came of it, and what it cost."""
     stored = read_run(run, store_path(out))
     if as_json:
-        print_json([{"serial": s.serial, "time": s.time, **s.event.model_dump(mode="json")} for s in stored])
+        print_json([{"serial": s.serial, "time": s.time, **s.event.model_dump()} for s in stored])
         return
     shown = view(stored)
     if html is not None:
