@@ -129,7 +129,7 @@ class _Known:
 
     def essence(self, event: Event) -> str:
         """The event without what differs from run to run, as text."""
-        data = event.model_dump(mode="json", include=self._fields.get(event.kind))
+        data = event.model_dump(include=self._fields.get(event.kind))
         for path in _VARYING.get(event.kind, ()):
             *above, last = path.split(".")
             holder: Any = data

@@ -20,6 +20,7 @@ from agentopt.llm.openai import OpenAILLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.llm.scripted import ScriptedLLM
 from agentopt.store.sqlite import Store
+from agentopt.store.tracefile import read_run, read_trace, write_trace
 from agentopt.testing.faults import Fault
 from agentopt.testing.server import LoopbackServer
 
@@ -313,3 +314,12 @@ def test_a_setting_of_another_type_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=re.escape(expected)):
         ao.optimize(lambda: width, parameters=width, out=tmp_path / "runs", **{"proposer": "perturb", **wrong})
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_name_in_feedback_that_is_no_unicode_is_kept_and_read_back(tmp_path: Path) -> None:
+    width = ao.Parameter(1.0, name="width", bounds=(0, 2))
+    said = ao.Feedback(1.0, "\ud800", objectives={"\ud800": 1.0}, channels={"\udfff": "\ud801"})
+    ao.optimize(lambda: width, parameters=width, feedback=lambda _: said, optimizer="measure", out=tmp_path)
+    stored = read_run("last", tmp_path / "agentopt.sqlite")
+    write_trace(tmp_path / "kept.jsonl", stored)
+    assert read_trace(tmp_path / "kept.jsonl") == stored

@@ -40,7 +40,7 @@ def inspect(
         raise UsageError("`--instance` says which evaluation's graph `--node` is of; give `--node` too")
     if node is None and as_json and all(value is None for value in asked.values()):
         stored = read_run(run, store_path(out))
-        print_json([{"serial": s.serial, "time": s.time, **s.event.model_dump(mode="json")} for s in stored])
+        print_json([{"serial": s.serial, "time": s.time, **s.event.model_dump()} for s in stored])
         return
     shown = view_of(run, store_path(out))
     if node is not None:

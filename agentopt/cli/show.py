@@ -41,7 +41,7 @@ def show(
                 raise UsageError(f"there is no trace `{name}`; on the shelf there are {there}")
             stored = read_trace(path)
             if as_json:
-                print_json([s.event.model_dump(mode="json") for s in stored])
+                print_json([s.event.model_dump() for s in stored])
             else:
                 console.print(summary(view(stored)))
         case "prompt":

@@ -58,6 +58,8 @@ def is_locked(store: Path, run: str) -> bool:
 
 def _lock_path(store: Path, run: str) -> Path:
     try:
+        if "\0" in run:
+            raise ValueError
         return store.with_name(f"{store.name}.{run}.lock")
     except ValueError:
         raise UsageError(f"run `{run}` cannot be locked: no file can have its id in its name") from None

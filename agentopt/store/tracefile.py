@@ -21,7 +21,7 @@ def write_trace(path: Path, events: Iterable[StoredEvent]) -> None:
     """Writes a run to a trace file, whole or not at all."""
     lines = [json.dumps({"agentopt_trace": TRACE_VERSION})]
     for stored in events:
-        body = stored.event.model_dump(mode="json", exclude_defaults=False)
+        body = stored.event.model_dump()
         lines.append(_line({"serial": stored.serial, "time": stored.time, **body}))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")

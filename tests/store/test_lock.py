@@ -91,6 +91,7 @@ def test_who_wants_a_run_is_not_turned_away_by_who_only_looks(tmp_path: Path) ->
         thread.join()
 
 
-def test_an_id_that_is_no_file_name_cannot_be_locked(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no file can have its id"), run_lock(tmp_path / "s", "../r"):
+@pytest.mark.parametrize("run", ["../r", "a/b", "a\0b"])
+def test_an_id_that_is_no_file_name_cannot_be_locked(tmp_path: Path, run: str) -> None:
+    with pytest.raises(UsageError, match="no file can have its id"), run_lock(tmp_path / "s", run):
         pass
