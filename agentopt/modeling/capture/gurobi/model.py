@@ -255,15 +255,9 @@ class Model(Building):
         products = {(own[a], own[b]): value for (a, b), value in self._objective_products.items()}
         twin.__dict__["_objective_products"] = products
         for index, (goal, priority, weight) in self._objectives.items():
-            own_goal = goal._copy()
-            own_goal._linear = {own[variable]: value for variable, value in goal._linear.items()}
-            own_goal._products = {(own[a], own[b]): value for (a, b), value in goal._products.items()}
-            twin._objectives[index] = (own_goal, priority, weight)
+            twin._objectives[index] = (_moved(goal, own), priority, weight)
         for result, operands, kind in self._extremes:
-            moved = [operand._copy() for operand in operands]
-            for operand in moved:
-                operand._linear = {own[variable]: value for variable, value in operand._linear.items()}
-            twin._extremes.append((own[result], moved, kind))
+            twin._extremes.append((own[result], [_moved(operand, own) for operand in operands], kind))
         return twin
 
     def relax(self) -> Model:
@@ -281,3 +275,11 @@ class Model(Building):
                 variable.VType = GRB.CONTINUOUS
                 variable.LB = variable.UB = original.X
         return twin
+
+
+def _moved(sum_: LinExpr, own: Mapping[Var, Var]) -> LinExpr:
+    """The same expression of other variables."""
+    moved = sum_._copy()
+    moved._linear = {own[variable]: value for variable, value in sum_._linear.items()}
+    moved._products = {(own[a], own[b]): value for (a, b), value in sum_._products.items()}
+    return moved
