@@ -24,10 +24,10 @@ def grade(answer: Answer, fields: Mapping[str, Any]) -> Feedback:
 
 
 def is_labelled(status: str, value: float | None, fields: Mapping[str, Any]) -> bool:
-    """Whether an answer is the label's, or one of its `answer_set`; infeasible and unbounded are a null label's."""
-    if fields["answer"] is None:
-        return status in ("infeasible", "unbounded")
-    labels = [fields["answer"], *(fields.get("answer_set") or ())]
+    """Whether an answer is the label's, or one of its `answer_set`; a null label's are infeasible and unbounded."""
+    if fields["answer"] is None and status in ("infeasible", "unbounded"):
+        return True
+    labels = [label for label in (fields["answer"], *(fields.get("answer_set") or ())) if label is not None]
     return status == "optimal" and any(is_same_value(value, label) for label in labels)
 
 

@@ -22,6 +22,8 @@ from agentopt.modeling.checks import Check, Verification
         ({"answer": None}, "infeasible", None, 1.0),
         ({"answer": None}, "unbounded", None, 1.0),
         ({"answer": None}, "optimal", 12.75, 0.0),
+        ({"answer": None, "answer_set": [12.75]}, "optimal", 12.75, 1.0),
+        ({"answer": None, "answer_set": [12.75]}, "infeasible", None, 1.0),
         ({"answer": None}, "no_program", None, 0.0),
         ({"answer": 0}, "no_program", None, 0.0),
         ({}, "optimal", 12.75, None),

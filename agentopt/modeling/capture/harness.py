@@ -93,7 +93,12 @@ def _report(recorder: Recorder, module: ModuleType, dialects: Sequence[Dialect],
     if recorder.refused:
         failure = {"kind": "unsupported", "message": "; ".join(recorder.refused), "line": None, "traceback": ""}
     if failure is None and not recorder.models:
-        failure = {"kind": "no_model", "message": _why_no_model(module, dialects), "line": None, "traceback": ""}
+        failure = {
+            "kind": "no_model",
+            "message": _why_no_model(recorder, module, dialects),
+            "line": None,
+            "traceback": "",
+        }
     return {
         "models": [model.to_json() for model in recorder.models],
         "returned": None if _is_model(returned, dialects) else to_jsonable(returned),
@@ -106,8 +111,10 @@ def _is_model(value: object, dialects: Sequence[Dialect]) -> bool:
     return any(dialect.is_model(value) for dialect in dialects)
 
 
-def _why_no_model(module: ModuleType, dialects: Sequence[Dialect]) -> str:
+def _why_no_model(recorder: Recorder, module: ModuleType, dialects: Sequence[Dialect]) -> str:
     """What the program did instead of solving a model."""
+    if recorder.raised:
+        return f"the program caught an error and solved nothing: {recorder.raised[-1]}"
     held = [(name, value) for name, value in vars(module).items() if _is_model(value, dialects)]
     if held:
         name, value = held[0]

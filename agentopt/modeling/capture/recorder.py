@@ -31,6 +31,7 @@ class Recorder:
         solved: the objects that held the models, where there are such.
         renumbered: objects that lost columns or rows, so that the program's variables may point elsewhere.
         refused: why a solve could not be captured, one line each.
+        raised: errors that a library of ours raised, which the program may have caught.
     """
 
     filename: str
@@ -41,6 +42,7 @@ class Recorder:
     solved: list[object] = field(default_factory=list)
     renumbered: list[object] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    raised: list[str] = field(default_factory=list)
 
     def record(self, build: Callable[[], Model]) -> Model | None:
         """Keeps and returns what `build` gives; what it refuses is kept as words, and the program goes on."""

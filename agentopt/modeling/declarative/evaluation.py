@@ -270,7 +270,9 @@ def _plain(value: Value, node: ast.expr) -> Fraction | str | tuple[int | str, ..
 
 
 def _power(base: Fraction, exponent: Fraction, node: ast.expr) -> Fraction:
-    if exponent.denominator != 1 or abs(exponent) > 20 or (base == 0 and exponent < 0):
+    if base == 0 and exponent < 0:
+        raise AlgebraError(f"`{ast.unparse(node)}` divides by 0")
+    if exponent.denominator != 1 or abs(exponent) > 20:
         raise AlgebraError(f"`{ast.unparse(node)}`: the exponent must be a whole number from -20 to 20")
     if (base.numerator.bit_length() + base.denominator.bit_length()) * abs(exponent) > _MOST_BITS:
         raise AlgebraError(f"`{ast.unparse(node)}` is too large")

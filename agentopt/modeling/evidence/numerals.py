@@ -12,13 +12,21 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _SMALL = {word: value for value, word in enumerate(_UNITS + _TEENS)} | {w: 10 * v for v, w in enumerate(_TENS, 2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "tenth": 10}
+_VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 _MULTIPLES = {"twice": 2, "double": 2, "triple": 3, "thrice": 3, "dozen": 12}
-_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+_NARROW = "\u00a0\u2009\u202f"  # spaces that separate thousands
+_GROUPED = rf"\d{{1,3}}(?:,\d{{3}})+|\d{{1,2}}(?:,\d{{2}})+,\d{{3}}|\d{{1,3}}(?:[{_NARROW}]\d{{3}})+"
+_DIGITS = rf"(?:{_GROUPED})(?!\d)(?:\.\d+)?|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{{1,3}}(?!\w))?"
 _TOKEN = re.compile(
-    rf"(?P<fraction>(?<![\w.,/])\d{{1,15}}/\d{{1,15}}(?![\w/]))|(?P<digits>(?<![\w.])(?:{_DIGITS}))|(?P<word>[A-Za-z]+)"
+    rf"(?P<date>\b\d{{4}}-\d\d-\d\d\b)|(?P<ordinal>\b\d+(?:st|nd|rd|th)\b)|"
+    rf"(?P<fraction>(?<![\w.,/])(?:\d{{1,15}} )?\d{{1,15}}/\d{{1,15}}(?![\w/]))|"
+    rf"(?P<vulgar>(?<![\w.])\d{{0,15}}[{''.join(_VULGAR)}])|"
+    rf"(?P<digits>(?<![\w.])(?:{_DIGITS}))|(?P<word>[A-Za-z]+)"
 )
 _PERCENT = re.compile(r"\s*(?:%|\\%|percent\b|per cent\b)", re.IGNORECASE)
-_LABEL = re.compile(r"(?:\b[A-Z][A-Za-z]*|#|\bNo\.)\s*$")
+_CURRENCY = "USD|EUR|GBP|JPY|CNY|RMB|INR|CAD|AUD|CHF|Rs|RM|HK|US"
+_LABEL = re.compile(rf"(?:\b(?!(?:{_CURRENCY})\b)[A-Z][A-Za-z]*|#|\bNo\.)\s*$")
 _NAMED = re.compile(r"\b([A-Za-z]+) (\d+)\b(?![.,]\d)")
 _LAST_WORD = re.compile(r"\b([A-Za-z]+) $")
 
@@ -40,10 +48,11 @@ class Number:
 
 
 def numbers_in(text: str) -> list[Number]:
-    """The numbers in a text, in order: `1,200`, `2.5`, `3/4`, `60%`, `two hundred and five`, `two-thirds`, `a dozen`.
+    """The numbers in a text, in order: `1,200`, `2.5`, `3/4`, `60%`, `two hundred and five`, `two-thirds`, `a dozen`,
+    `2 1/2`, `1½`, `two and a half`, `a thousand`, `2.5e3`.
 
-    Left out are numbers in names (`x1`, `Node 3`; `pill 2` where there is also a `pill 1`), and those that number the
-    lines of a list.
+    Left out are ordinals, dates such as `2024-05-01`, numbers in names (`x1`, `Node 3`; `pill 2` where there is also
+    a `pill 1`), and those that number the lines of a list.
     """
     named = {m[1].lower() for m in _NAMED.finditer(text) if m[2] == "1"}
     named &= {m[1].lower() for m in _NAMED.finditer(text) if m[2] == "2"}
@@ -63,10 +72,10 @@ def _all_numbers(text: str) -> Iterator[Number]:
                 continue
             end = tokens[at + count - 1].end()
         else:
-            digits = token["digits"]
-            above, _, below = (token["fraction"] or "").partition("/")
-            value = float(digits.replace(",", "")) if digits else int(above) / (int(below) or 1)
-            end = token.end()
+            if token["date"] or token["ordinal"]:
+                at += 1
+                continue
+            value, end = _written(token), token.end()
             following = tokens[at + 1] if at + 1 < len(tokens) else None
             scale = _SCALES.get((following["word"] or "").lower()) if following else None
             if following and scale and not text[end : following.start()].strip():
@@ -82,6 +91,17 @@ def _all_numbers(text: str) -> Iterator[Number]:
         at += count
 
 
+def _written(token: re.Match[str]) -> float:
+    """The value of digits, of a fraction or of a character such as ½, with what is whole before it."""
+    if token["digits"]:
+        return float(re.sub(f"[,{_NARROW}]", "", token["digits"]))
+    if token["vulgar"]:
+        return int(token["vulgar"][:-1] or 0) + _VULGAR[token["vulgar"][-1]]
+    *whole, parts = token["fraction"].split(" ")
+    above, _, below = parts.partition("/")
+    return sum(map(int, whole)) + int(above) / (int(below) or 1)
+
+
 def _spelled(text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[int, float]:
     """How many words from `at` are one number, and which; 0 words where none starts there."""
     total, current, count = 0.0, 0.0, 0
@@ -91,9 +111,14 @@ def _spelled(text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[int, 
         gap = text[tokens[place - 1].end() : tokens[place].start()] if place > at else ""
         if gap.strip(" -\u2010\u2011\t\n"):
             break
+        if gap == "-" and word in _ORDINALS and current and not current % 10:
+            return 0, 0.0
+        if word == "and" and is_number and _half_follows(tokens, place):
+            return place - at + 3, total + current + 0.5
         if word in _SMALL and not (is_number and current % 100 and _SMALL[word] >= 10):
             current, is_number = current + _SMALL[word], True
-        elif word in _SCALES and is_number:
+        elif word in _SCALES and (is_number or _follows_article(tokens, place)):
+            current, is_number = (current if is_number else 1.0), True
             scale = _SCALES[word]
             current, total = (current * scale, total) if scale == 100 else (0.0, total + max(current, 1.0) * scale)
         elif word.rstrip("s") in _PARTS or word in _PARTS:
@@ -109,6 +134,10 @@ def _spelled(text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[int, 
         if word != "and":
             count = place - at + 1
     return count, total + current
+
+
+def _half_follows(tokens: Sequence[re.Match[str]], place: int) -> bool:
+    return [(token["word"] or "").lower() for token in tokens[place + 1 : place + 3]] == ["a", "half"]
 
 
 def _follows_article(tokens: Sequence[re.Match[str]], place: int) -> bool:

@@ -56,8 +56,15 @@ def to_highs(model: Model) -> Any:
     lp.a_matrix_.index_ = np.array(indices, dtype=np.int32)
     lp.a_matrix_.value_ = np.array(values, dtype=float)
     if model.is_mixed_integer:
-        lp.integrality_ = [getattr(highspy.HighsVarType, _TYPES[column.type]) for column in model.columns]
+        lp.integrality_ = [getattr(highspy.HighsVarType, _TYPES[_type_for_highs(column)]) for column in model.columns]
     return lp
+
+
+def _type_for_highs(column: Column) -> ColumnType:
+    """The type of `column`; a semicontinuous one with a negative lower bound, which HiGHS refuses, may be plain."""
+    if not (column.is_semi and column.lower < 0 <= column.upper):
+        return column.type
+    return "integer" if column.is_integer else "continuous"
 
 
 def to_hessian(model: Model) -> Any:

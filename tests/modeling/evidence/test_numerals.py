@@ -28,6 +28,15 @@ from agentopt.modeling.evidence.numerals import numbers_in
         ("one and two", [1, 2]),
         ("☃ 5 – 7", [5, 7]),
         ("hundreds of", []),
+        ("a hundred, a thousand tons, a million two hundred thousand", [100, 1000, 1.2e6]),
+        ("2 1/2 hours, two and a half, one and a half dozen", [2.5, 2.5, 1.5, 12]),
+        ("½ of 1½, ¾", [0.5, 1.5, 0.75]),
+        ("2.5e3, 1e-3 and 3E+2", [2500, 0.001, 300]),
+        ("1\u202f200 and 12\u00a0345\u00a0678.5, 1 200", [1200, 12345678.5, 1, 200]),
+        ("1,00,000 rupees and 12,34,567", [1e5, 1234567]),
+        ("EUR 500, USD 20, Rs 7", [500, 20, 7]),
+        ("the 3rd, 1st and 22nd day, on 2024-05-01", []),
+        ("the twenty-first week, thirty-second, twenty-five", [25]),
     ],
 )
 def test_numbers_are_found(text: str, values: list[float]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.modeling.model import Column, Indicator, Model, Objective, Row, SpecialOrderedSet
+from agentopt.modeling.model import Column, ColumnType, Indicator, Model, Objective, Row, SpecialOrderedSet
 from agentopt.modeling.solvers.highs import solve
 from agentopt.modeling.solvers.highs_model import read_model, write_model
 
@@ -106,3 +106,12 @@ def test_what_highs_cannot_hold_is_not_written(tmp_path: Path, change: dict[str,
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.txt"):
         write_model(PLAN, tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("semicontinuous", -2.5), ("semiinteger", -2.0)])
+def test_a_semicontinuous_column_whose_bounds_hold_0_may_be_negative(kind: ColumnType, expected: float) -> None:
+    column = Column(name="x", lower=-2.5, upper=3.0, type=kind)
+
+    solution = solve(Model(columns=(column,), objective=Objective(coefficients={"x": 1.0})))
+
+    assert (solution.status, solution.objective) == ("optimal", expected)

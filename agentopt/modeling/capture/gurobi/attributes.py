@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, MutableSequence
 from typing import Any, ClassVar
 
 
 class GurobiError(Exception):
-    """What the program did wrong; programs catch it under this name."""
+    """What the program did wrong; programs catch it under this name, so that its text is noted in `_raised`."""
+
+    _raised: ClassVar[MutableSequence[str]] = deque(maxlen=0)  # keeps nothing until a recorder's list stands here
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.errno = arguments[0] if len(arguments) > 1 else -1
         self.message = str(arguments[-1]) if arguments else ""
+        self._raised.append(self.message)
 
     def __str__(self) -> str:
         return self.message

@@ -67,7 +67,11 @@ class Building(Attributed):
     ) -> tupledict:
         """A family of variables, by key."""
         family = tupledict()
-        for place, key in enumerate(keys_of(indices)):
+        keys = keys_of(indices)
+        for argument, given in (("lb", lb), ("ub", ub), ("obj", obj), ("vtype", vtype), ("name", name)):
+            if isinstance(given, (list, tuple)) and len(given) != len(keys):
+                raise GurobiError(f"`addVars`: `{argument}` has {len(given)} values for {len(keys)} variables")
+        for place, key in enumerate(keys):
             low, up, cost, kind = (value_at(given, key, place) for given in (lb, ub, obj, vtype))
             own = name_of(name, key) if isinstance(name, str) else name[place]
             family[key] = self.addVar(low, up, cost, kind, own)
@@ -96,8 +100,9 @@ class Building(Attributed):
     ) -> Var:
         return self.addVar(lower, upper, 0.0, kind, name)
 
-    def addConstr(self, constr: Any, *rest: Any, **named: Any) -> Any:
-        """A new constraint; also in the older form `left, sense, right, name`."""
+    def addConstr(self, constr: Any = None, *rest: Any, **named: Any) -> Any:
+        """A new constraint; also in the older form `lhs, sense, rhs, name`."""
+        constr = named.pop("lhs") if constr is None and "lhs" in named else constr
         if rest and not isinstance(constr, (TempConstr, MatrixExpr)) and rest[0] in ("<", ">", "=", "<=", ">=", "=="):
             constr, rest = compared(expression(constr), sense_of(rest[0]), rest[1]), rest[2:]
         elif "sense" in named:
@@ -201,6 +206,8 @@ class Building(Attributed):
         return self._add_set(type, members, list(wts) if wts is not None else list(range(1, len(members) + 1)), "")
 
     def _add_set(self, kind: int, members: list[Var], weights: list[float], name: str) -> SOS:
+        if len(members) != len(weights):
+            raise GurobiError(f"`addSOS`: {len(weights)} weights for {len(members)} variables")
         ordered = SOS(kind, [(variable, float(weight)) for variable, weight in zip(members, weights)], name)
         self._sets.append(ordered)
         return ordered
@@ -246,6 +253,17 @@ class Building(Attributed):
         self.ObjCon = goal._constant
         if sense is not None:
             self.ModelSense = sense
+
+    def setMObjective(
+        self, Q: Any, c: Any, constant: float, xQ_L: Any = None, xQ_R: Any = None, xc: Any = None, sense: Any = None
+    ) -> None:
+        """Replaces the objective by `xQ_L' Q xQ_R + c' xc + constant`; without variables, by those of the model."""
+        left, right, linear = (
+            one if isinstance(one, MatrixExpr) else MatrixExpr(self.getVars() if one is None else one)
+            for one in (xQ_L, xQ_R, xc)
+        )
+        goal = expression(0.0 if c is None else np.asarray(c, dtype=float) @ linear)
+        self.setObjective(goal + (0.0 if Q is None else left @ Q @ right) + constant, sense)
 
     def getObjective(self, index: int | None = None) -> LinExpr:
         """The objective."""

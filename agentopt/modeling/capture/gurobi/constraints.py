@@ -144,6 +144,11 @@ class Env:
     def __init__(self, *_: Any, params: Mapping[str, Any] | None = None, **__: Any) -> None:
         self._parameters = Parameters(params)
 
+    @property
+    def Params(self) -> Parameters:
+        """Its parameters."""
+        return self._parameters
+
     def setParam(self, name: str, value: Any) -> None:
         """Records a parameter."""
         setattr(self._parameters, str(name), value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentopt.errors import UsageError
 from agentopt.modeling.capture.gurobi import model as dialect_model
@@ -20,18 +20,25 @@ from agentopt.modeling.capture.gurobi.constraints import SOS, Column, Constr, En
 from agentopt.modeling.capture.gurobi.containers import multidict, tupledict, tuplelist
 from agentopt.modeling.capture.gurobi.export import captured
 from agentopt.modeling.capture.gurobi.expressions import GenExpr, LinExpr, QuadExpr, TempConstr, Var, quicksum
-from agentopt.modeling.capture.gurobi.matrix import MatrixExpr
-from agentopt.modeling.capture.recorder import CannotCapture, ModulePatch, Recorder, install_module
+from agentopt.modeling.capture.gurobi.matrix import MatrixExpr, concatenate, hstack, vstack
+from agentopt.modeling.capture.recorder import CannotCapture, Recorder, install_module, replace_attribute
 from agentopt.modeling.model import Model
 from agentopt.modeling.solvers.highs_model import read_model
+
+if TYPE_CHECKING:
+    from agentopt.modeling.capture.libraries import Undo
 
 Built = TypeVar("Built", bound=dialect_model.Model)
 
 
-def watch(recorder: Recorder) -> list[ModulePatch]:
+def watch(recorder: Recorder) -> list[Undo]:
     """Makes `import gurobipy` find the dialect, whose models go to `recorder`."""
     made = module(recorder)
-    return [install_module("gurobipy", made), install_module("gurobipy.gurobipy", made)]
+    return [
+        install_module("gurobipy", made),
+        install_module("gurobipy.gurobipy", made),
+        replace_attribute(GurobiError, "_raised", recorder.raised),
+    ]
 
 
 def is_model(value: object) -> bool:
@@ -74,6 +81,8 @@ def module(recorder: Recorder) -> ModuleType:
         "tuplelist": tuplelist, "max_": _extreme("max"), "min_": _extreme("min"), "and_": _extreme("and"),
         "or_": _extreme("or"), "abs_": _absolute, "read": read, "setParam": _nothing,
         "disposeDefaultEnv": _nothing, "resetParams": _nothing, "gurobi": made, "paramHelp": _nothing,
+        "StatusConstClass": GRB.Status, "version": _version, "concatenate": concatenate, "hstack": hstack,
+        "vstack": vstack,
     }  # fmt: skip
     vars(made).update(names, __all__=sorted(names), __getattr__=_unknown(recorder), __version__="12.0.0")
     return made
@@ -101,6 +110,10 @@ def _extreme(kind: str) -> Callable[..., GenExpr]:
 
 def _absolute(operand: Any) -> GenExpr:
     return GenExpr("abs", [operand])
+
+
+def _version() -> tuple[int, int, int]:
+    return GRB.VERSION_MAJOR, GRB.VERSION_MINOR, GRB.VERSION_TECHNICAL
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -80,7 +80,7 @@ def _add_extreme(model: Building, result: LinExpr, operands: list[LinExpr], kind
 
 def _as_variable(model: Building, value: Any) -> LinExpr:
     """`value` as a linear expression; what is quadratic gets a variable that equals it."""
-    operand = expression(value)
+    operand = expression(value)._copy()  # the program may go on adding to its own
     if not operand._products:
         return operand
     variable = model._add_auxiliary("product", lower=-GRB.INFINITY)

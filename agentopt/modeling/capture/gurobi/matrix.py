@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from agentopt.modeling.capture.gurobi.attributes import GurobiError
+from agentopt.modeling.capture.gurobi.attributes import Attributed, GurobiError
 from agentopt.modeling.capture.gurobi.expressions import (
     Algebra,
     LinExpr,
@@ -49,8 +49,36 @@ class MatrixExpr(Algebra):
     Pi = property(lambda self: self._values("Pi"))
 
     def _values(self, name: str) -> Any:
-        values = [getattr(entry, name) for entry in self._entries.ravel()]
-        return np.array(values, dtype=float).reshape(self.shape)
+        values = np.array([getattr(entry, name) for entry in self._entries.ravel()])
+        return values.reshape(self.shape)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        """One object to numpy: with that, scipy's sparse matrices leave `A @ x` to `__rmatmul__`."""
+        whole = np.empty((), dtype=object)
+        whole[()] = self
+        return whole
+
+    def __array_function__(self, function: Any, _: Any, arguments: Any, named: Any) -> Any:
+        known = _NUMPY.get(function.__name__)
+        return NotImplemented if known is None else known(*arguments, **named)
+
+    @classmethod
+    def fromlist(cls, variables: Any) -> MatrixExpr:
+        """The array of nested lists of variables."""
+        return cls(variables)
+
+    @classmethod
+    def zeros(cls, shape: Any) -> MatrixExpr:
+        """An array of sums that are 0."""
+        return entrywise(cls(np.zeros(shape)), 0.0, lambda one, _: one._copy())
+
+    def getAttr(self, name: str) -> Any:
+        """The attribute called `name` of every entry."""
+        return self._values(str(name))
+
+    def setAttr(self, name: str, value: Any) -> None:
+        """Sets the attribute called `name` of every entry."""
+        setattr(self, str(name), value)
 
     def _as_scalar(self) -> Any:
         if self._entries.size != 1:
@@ -58,7 +86,9 @@ class MatrixExpr(Algebra):
         return self._entries.ravel()[0]
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"an array of variables has no `{name}` in the gurobipy dialect")
+        if name.startswith("_") or not self.size or not isinstance(self._entries.flat[0], Attributed):
+            raise AttributeError(f"an array of variables has no `{name}` in the gurobipy dialect")
+        return self._values(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -119,8 +149,8 @@ class MatrixExpr(Algebra):
     def __eq__(self, other: Any) -> Any:
         return entrywise(self, other, lambda one, two: compared(one, "=", two))
 
-    def sum(self, axis: int | None = None) -> Any:
-        """Sum of all entries, or along one axis."""
+    def sum(self, axis: int | None = None, **_: Any) -> Any:
+        """Sum of all entries, or along one axis; numpy's other arguments say nothing about sums of variables."""
         if axis is None:
             return quicksum(self._entries.ravel())
         moved = np.moveaxis(self._entries, axis, -1)
@@ -160,6 +190,21 @@ class MatrixExpr(Algebra):
         return [(place, self._entries[place]) for place in np.ndindex(*self.shape)]
 
 
+def concatenate(arrays: Any, axis: int = 0) -> MatrixExpr:
+    """Arrays one after the other along an axis."""
+    return MatrixExpr(np.concatenate([_entries(one) for one in arrays], axis))
+
+
+def hstack(arrays: Any) -> MatrixExpr:
+    """Arrays side by side."""
+    return MatrixExpr(np.hstack([_entries(one) for one in arrays]))
+
+
+def vstack(arrays: Any) -> MatrixExpr:
+    """Arrays on top of each other."""
+    return MatrixExpr(np.vstack([_entries(one) for one in arrays]))
+
+
 def _entries(value: Any) -> Any:
     if isinstance(value, MatrixExpr):
         return value._entries
@@ -186,6 +231,15 @@ def _matrix_product(left: Any, right: Any) -> Any:
         return product[0, 0]
     shape = ((rows.shape[0],) if one.ndim > 1 else ()) + ((columns.shape[1],) if two.ndim > 1 else ())
     return MatrixExpr(product.reshape(shape))
+
+
+def _sum(array: MatrixExpr, axis: int | None = None, **_: Any) -> Any:
+    return array.sum(axis)
+
+
+_NUMPY: Mapping[str, Callable[..., Any]] = {
+    "dot": _matrix_product, "sum": _sum, "concatenate": concatenate, "hstack": hstack, "vstack": vstack,
+}  # fmt: skip
 
 
 def _is_zero(value: Any) -> bool:

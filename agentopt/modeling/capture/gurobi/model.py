@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 from agentopt.errors import UsageError
 from agentopt.modeling.capture.gurobi import export
-from agentopt.modeling.capture.gurobi.attributes import GurobiError, Unsupported
+from agentopt.modeling.capture.gurobi.attributes import Attributed, GurobiError, Unsupported
 from agentopt.modeling.capture.gurobi.building import Building
 from agentopt.modeling.capture.gurobi.constants import GRB
 from agentopt.modeling.capture.gurobi.constraints import SOS, Constr, Env, Parameters
@@ -20,6 +21,7 @@ from agentopt.modeling.capture.gurobi.expressions import (
     Var,
 )
 from agentopt.modeling.capture.gurobi.keys import value_at
+from agentopt.modeling.capture.gurobi.matrix import MatrixExpr
 from agentopt.modeling.capture.gurobi.unsupported import UNSUPPORTED, WITHOUT_MEANING
 from agentopt.modeling.capture.recorder import Recorder
 from agentopt.modeling.capture.solving import answer_to
@@ -165,7 +167,7 @@ class Model(Building):
         """Marks the rows and bounds that cannot hold together, as `find_conflict` finds them."""
         linear = linearized(export.captured(self, []))
         if not linear.model.is_linear or linear.changes:
-            raise self._refuse("`Model.computeIIS` of a model with products, indicators or sets")
+            raise GurobiError("`Model.computeIIS` does not take products, indicators and sets; it changes no model")
         conflict = find_conflict(linear.model, time_limit_s=self._recorder.solve_time_s)
         found = {(member.kind, member.index) for member in conflict.members}
         for place, constraint in enumerate(self._constraints):
@@ -174,16 +176,17 @@ class Model(Building):
             variable.__dict__["_iis"] = (int(("lower", place) in found), int(("upper", place) in found))
 
     def write(self, path: str) -> None:
-        """Writes `.lp` and `.mps` (indicators and sets as rows) and values to `.sol`; other files are not written."""
+        """Writes `.lp` and `.mps` (indicators and sets as rows) and values to `.sol`.
+
+        Nothing is written for other suffixes, and where HiGHS cannot hold the model: a file is no part of it.
+        """
         file = Path(path)
         if file.suffix == ".sol":
             file.write_text("".join(f"{v.VarName} {v.X!r}\n" for v in self._variables), encoding="utf-8")
         if file.suffix not in (".lp", ".mps"):
             return
-        try:
+        with contextlib.suppress(UsageError):
             write_model(linearized(export.captured(self, [])).model, file)
-        except UsageError as error:
-            raise GurobiError(str(error)) from error
 
     def getVars(self) -> list[Var]:
         """All variables."""
@@ -227,9 +230,12 @@ class Model(Building):
             setattr(self, str(name), values[0])
             return
         objects, given = values
-        keys = list(objects) if isinstance(objects, Mapping) else range(len(objects))
-        for place, key in enumerate(keys):
-            setattr(objects[key], str(name), value_at(given, key, place))
+        if isinstance(objects, (Attributed, MatrixExpr)):
+            setattr(objects, str(name), given)
+            return
+        members = objects.items() if isinstance(objects, Mapping) else enumerate(objects)
+        for place, (key, one) in enumerate(members):
+            setattr(one, str(name), value_at(given, key, place))
 
     def copy(self) -> Model:
         """The same model with variables of its own."""
@@ -248,11 +254,10 @@ class Model(Building):
             twin._sets.append(SOS(one.kind, [(own[v], weight) for v, weight in one.members], one.name))
         products = {(own[a], own[b]): value for (a, b), value in self._objective_products.items()}
         twin.__dict__["_objective_products"] = products
+        for index, (goal, priority, weight) in self._objectives.items():
+            twin._objectives[index] = (_moved(goal, own), priority, weight)
         for result, operands, kind in self._extremes:
-            moved = [operand._copy() for operand in operands]
-            for operand in moved:
-                operand._linear = {own[variable]: value for variable, value in operand._linear.items()}
-            twin._extremes.append((own[result], moved, kind))
+            twin._extremes.append((own[result], [_moved(operand, own) for operand in operands], kind))
         return twin
 
     def relax(self) -> Model:
@@ -270,3 +275,11 @@ class Model(Building):
                 variable.VType = GRB.CONTINUOUS
                 variable.LB = variable.UB = original.X
         return twin
+
+
+def _moved(sum_: LinExpr, own: Mapping[Var, Var]) -> LinExpr:
+    """The same expression of other variables."""
+    moved = sum_._copy()
+    moved._linear = {own[variable]: value for variable, value in sum_._linear.items()}
+    moved._products = {(own[a], own[b]): value for (a, b), value in sum_._products.items()}
+    return moved

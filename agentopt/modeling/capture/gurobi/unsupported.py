@@ -25,7 +25,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "addGenConstrPoly": "a polynomial is supported up to squares: write it as an expression",
     "addGenConstrNorm": "write the norm with `abs_`, `max_` or squares",
     "addGenConstrNL": "general nonlinear constraints are not supported",
-    "setMObjective": "write the objective as an expression",
     "addMQConstr": "write the constraint as an expression",
     "addMLinConstr": "use `addMConstr`",
     "optimizeAsync": "use `optimize`",

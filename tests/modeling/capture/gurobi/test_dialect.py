@@ -65,6 +65,9 @@ def test_no_gurobipy_is_left_behind() -> None:
         ("m.ObjVal", "Unable to retrieve attribute 'ObjVal'"),
         ("m.Params.Unheard", "`Unheard` was not set"),
         ("gp.multidict({1: [2, 3], 2: [4]})", "different lengths"),
+        ("m.addVars(2, ub=[1, 2, 3])", "`ub` has 3 values for 2 variables"),
+        ("m.addVars(2, name=['a'])", "`name` has 1 values for 2 variables"),
+        ("m.addSOS(1, [x, y], [1])", "1 weights for 2 variables"),
         ("m.setObjective(x * float('nan')); m.optimize()", "NaN"),
     ],
 )
@@ -167,6 +170,10 @@ def test_equal_names_are_made_unique() -> None:
         "import numpy as np\nassert (np.float64(2) * x).getCoeff(0) == 2 and (x * np.int64(3)).getCoeff(0) == 3",
         "import numpy as np\nassert (np.array([1, 2]) * x).shape == (2,)",
         "e = x + 1\nf = e\ne += y\nassert f is e and (x - x).getCoeff(0) == 0 and e.copy() is not e",
+        "import numpy as np\nv = m.addMVar(3)\nassert np.sum(v).size() == 3 and (np.dot([1, 2, 0], v)).size() == 2",
+        "import numpy as np\nv = m.addMVar(2)\nassert gp.concatenate((v, v)).shape == np.hstack([v, v]).shape == (4,)",
+        "assert gp.vstack([m.addMVar(2), m.addMVar(2)]).shape == (2, 2) and gp.gurobi.version()[0] == 12",
+        "assert gp.StatusConstClass.OPTIMAL == 2",
         "assert x.sameAs(x) and not x.sameAs(y) and {x: 1, y: 2}[y] == 2",
     ],
 )
@@ -219,6 +226,47 @@ def test_an_infeasible_model_has_no_solution_to_read() -> None:
         "m.addConstr(x + y >= 8, 'much'); m.optimize()\nassert m.Status == GRB.INFEASIBLE == 3 and m.SolCount == 0\n"
         "m.computeIIS()\nassert m.getConstrs()[0].IISConstr and x.IISUB and y.IISUB and not b.IISUB\n"
         "try:\n    x.X\n    raise SystemExit('x.X can be read')\nexcept AttributeError:\n    pass"
+    )
+
+
+def test_an_infeasible_model_with_an_implication_is_captured_though_no_conflict_is_computed() -> None:
+    result = capture(f"{HEAD}m.addConstr(x >= 5)\nm.addConstr((b == 1) >> (y <= 1))\nm.optimize()\nm.computeIIS()\n")
+
+    assert (result["error"], len(result["models"])) == (None, 1)
+    assert "`Model.computeIIS` does not take" in result["notes"][0]
+
+
+def test_an_error_that_the_program_caught_is_named_where_nothing_was_solved() -> None:
+    program = (
+        f"{HEAD}try:\n    m.addConstr(x < 3)\n    m.optimize()\nexcept gp.GurobiError as error:\n    print(error)\n"
+    )
+
+    error = capture(program)["error"]
+
+    assert (error["kind"], "caught an error" in error["message"]) == ("no_model", True)
+    assert "a constraint is not strict" in error["message"]
+
+
+def test_a_sum_that_grows_after_it_was_an_operand_does_not_move_the_bounds_of_the_result() -> None:
+    model = model_of("z, e = m.addVar(name='z'), x + 0\nm.addConstr(z == gp.max_(e, y))\ne -= 100 * y + 50")
+
+    assert model.columns[3].upper == 4
+
+
+def test_a_model_that_no_file_can_hold_is_not_lost_by_writing_it(tmp_path: Path) -> None:
+    check(f"m.addConstr(x * y <= 2)\nm.write({str(tmp_path / 'm.lp')!r})\nm.remove(m.getQConstrs())\nm.optimize()")
+
+
+def test_an_objective_of_matrices_is_the_one_of_its_entries() -> None:
+    model = model_of(
+        "import numpy as np\nv = [x, y]\nm.setMObjective(np.array([[1, 2], [0, 3]]), [4, 5], 6, v, v, v, GRB.MAXIMIZE)"
+    )
+
+    assert model.objective == Objective(
+        sense="maximize",
+        coefficients={"x": 4.0, "y": 5.0},
+        constant=6.0,
+        quadratic={("x", "x"): 1.0, ("x", "y"): 2.0, ("y", "y"): 3.0},
     )
 
 
