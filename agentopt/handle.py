@@ -20,7 +20,7 @@ from agentopt.llm.price import known_prices
 from agentopt.loop import open_model
 from agentopt.proposers.base import Context
 from agentopt.proposers.optoprime import OptoPrimeProposer
-from agentopt.run import new_run_id
+from agentopt.settings import new_run_id
 from agentopt.space import Space
 from agentopt.task import DEFAULT_OBJECTIVE
 

@@ -36,9 +36,10 @@ from agentopt.prompts import load_prompt
 from agentopt.proposers.base import Proposer, settings_of
 from agentopt.result import Result
 from agentopt.review import Review
-from agentopt.run import Run, Settings, plans_ahead
+from agentopt.run import Run, plans_ahead
 from agentopt.sandbox.base import Sandbox
 from agentopt.sandbox.local import LocalSandbox
+from agentopt.settings import Settings
 from agentopt.store.lock import run_lock
 from agentopt.store.sqlite import Store
 from agentopt.store.tracefile import read_trace

@@ -29,8 +29,8 @@ from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past, read_past
 from agentopt.result import Result
 from agentopt.review import Review
-from agentopt.run import Settings
 from agentopt.sandbox.base import Sandbox
+from agentopt.settings import Settings
 from agentopt.store.lock import run_lock
 from agentopt.store.sqlite import Store, StoredEvent
 from agentopt.store.tracefile import read_run

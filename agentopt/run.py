@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import logging
-import platform
-import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 from agentopt.budget import Budget, Ledger
 from agentopt.candidate import Archive, Candidate, Evaluation, Refusal, Trial
-from agentopt.canonical import to_jsonable
 from agentopt.errors import BudgetExhausted, LLMError, RunStopped, UsageError
 from agentopt.evaluate.engine import Engine
-from agentopt.evaluate.executors import Executor
-from agentopt.evaluate.twins import NO_REUSE, Reuse, Twins
+from agentopt.evaluate.twins import Twins
 from agentopt.events import (
     Ending,
     Event,
@@ -38,17 +32,18 @@ from agentopt.graph.tracing import Trace
 from agentopt.instance import SPLITS
 from agentopt.llm.base import LLM
 from agentopt.llm.earlier import Earlier
-from agentopt.llm.price import Price, Priced, known_prices
+from agentopt.llm.price import Price, Priced
 from agentopt.llm.recorded import Exchange, ExchangeRole, RecordedLLM
 from agentopt.llm.replayed import ReplayedLLM
 from agentopt.llm.retrying import RetryingLLM
 from agentopt.optimizers.base import Optimizer
 from agentopt.past import Past, Round
-from agentopt.proposers.base import Context, settings_of
+from agentopt.proposers.base import Context
 from agentopt.result import Result
 from agentopt.review import QueuedReview, RecordedReview, Review, Reviewing
 from agentopt.sandbox.base import Sandbox
 from agentopt.selection.statistics import Interval, mean_interval, paired_difference
+from agentopt.settings import Settings, header_of, new_run_id, this_platform
 from agentopt.store.control import Control
 from agentopt.store.sqlite import Store
 from agentopt.task import Task
@@ -62,40 +57,11 @@ _STOPPED = "stopped by a person"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to search, and how to measure (see `Engine`).
-
-    Args:
-        review: decides about every new candidate: whoever answers in the queue beside the record, or a function.
-    """
-
-    optimizer: Optimizer
-    budget: Budget
-    seed: int
-    workers: int
-    executor: Executor | None = None
-    timeout_s: float | None = None
-    reuse: Reuse = NO_REUSE
-    review: Review | Literal["queue"] | None = None
-
-    def beyond_defaults(self) -> dict[str, Any]:
-        """What a replay must know of how it was measured and reviewed, where it is not the default."""
-        known: dict[str, Any] = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
-        known |= {} if self.reuse.by == "off" else {"reuse": asdict(self.reuse)}
-        return known if self.review is None else known | {"review": True}
-
-
-@dataclass(frozen=True)
 class _End:
     """Why a search ended."""
 
     ended: Ending
     reason: str
-
-
-def new_run_id() -> str:
-    """An id that no other run has; ids sort by the second they were made in."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 class Run:
@@ -182,7 +148,7 @@ class Run:
 
     def result(self) -> Result:
         """Runs to the end."""
-        self._emit(self._header() if self._past is None else self._resumed())
+        self._emit(self._opening())
         try:
             end = self._search()
             result = self._tested(end)
@@ -193,6 +159,11 @@ class Run:
         summary = None if end.ended == "stopped" else result.to_json() | {"record": None}
         self._emit(RunFinished(reason=end.reason, ended=end.ended, result=summary))
         return result
+
+    def _opening(self) -> RunStarted | Resumed:
+        if self._past is not None:
+            return Resumed(budget=self.settings.budget.limits(), platform=this_platform())
+        return header_of(self.id, self.task, self.settings, self._models, self.sandbox)
 
     def _search(self) -> _End:
         if self._control is not None:
@@ -432,39 +403,10 @@ class Run:
         if self._on_event is not None:
             self._on_event(event)
 
-    def _header(self) -> RunStarted:
-        instances: dict[str, list[str]] = {s: [i.id for i in self.task.instances if i.split == s] for s in SPLITS}
-        runs_code = self.task.runs_code or any(p.kind == "code" for p in self.task.space.parameters.values())
-        return RunStarted(
-            run=self.id,
-            task={"name": self.task.name, "objective": self.task.objective, "reference": dict(self.task.reference)},
-            settings={
-                "optimizer": to_jsonable(settings_of(self.settings.optimizer)),
-                "budget": self.settings.budget.limits(),
-                "seed": self.settings.seed,
-                "workers": self.settings.workers,
-                **self.settings.beyond_defaults(),
-            },
-            llm={role: model.name for role, model in self._models.items()},
-            prices=known_prices(self._models),
-            answered_by=", ".join(sorted({model.answered_by for model in self._models.values()})) or "nobody",
-            space=to_jsonable(self.task.space.to_json()),
-            instances=instances,
-            guarantees={str(k): v for k, v in self.sandbox.guarantees.items()} if runs_code else {},
-            platform=_platform(),
-        )
-
-    def _resumed(self) -> Resumed:
-        return Resumed(budget=self.settings.budget.limits(), platform=_platform())
-
 
 def plans_ahead(optimizer: Optimizer) -> bool:
     """Whether it goes on only from the very candidates that it asked for; see `CubeSearch`."""
     return bool(getattr(optimizer, "plans_ahead", False))
-
-
-def _platform() -> dict[str, str]:
-    return {"agentopt": version("agentopt"), "python": platform.python_version(), "system": platform.system()}
 
 
 def _price(model: LLM) -> Price | None:

@@ -29,7 +29,8 @@ from agentopt.optimizers.base import Optimizer
 from agentopt.optimizers.named import make_optimizer
 from agentopt.past import Past, read_past
 from agentopt.proposers.base import Context, Proposer, settings_of
-from agentopt.run import TRIALS_PER_ASK, new_run_id
+from agentopt.run import TRIALS_PER_ASK
+from agentopt.settings import new_run_id
 from agentopt.space import Space
 from agentopt.store.sqlite import Store
 from agentopt.task import DEFAULT_OBJECTIVE
