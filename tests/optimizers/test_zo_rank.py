@@ -83,6 +83,27 @@ def test_a_person_who_only_ranks_leads_to_what_they_like_and_is_not_asked_about_
     assert {question.kind for question in asked} == {"ranking"}
 
 
+@pytest.mark.parametrize("asks", range(6, 30))
+def test_a_ranking_that_nothing_follows_decides_about_the_best(asks: int) -> None:
+    width = ao.Parameter(9.0, name="width", bounds=(0, 10))
+    shown: list[list[float]] = []
+
+    def judge(request: Request) -> str:
+        shown.append([float(v) for v in re.findall(r"## \d+\n(-?[\d.e-]+)", request.messages[1].content)])
+        return closest_to_two(request)
+
+    result = ao.optimize(
+        lambda: width * 1.0,
+        parameters=[width],
+        feedback=lambda value: "seen",
+        optimizer="zo-rank:judge=llm",
+        llm=ScriptedLLM([judge] * 100),
+        budget=ao.Budget(asks=asks),
+        out=None,
+    )
+    assert result.values["width"] == min(shown[-1], key=lambda value: abs(value - 2))
+
+
 @pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), ("cmaes", True), ("zo-rank", True)])
 def test_what_a_review_cannot_do_is_refused_before_anything_is_run(spec: str, review: bool) -> None:
     width = ao.Parameter(9.0, name="width", bounds=(0, 10))
