@@ -104,11 +104,16 @@ def test_a_ranking_that_nothing_follows_decides_about_the_best(asks: int) -> Non
     assert result.values["width"] == min(shown[-1], key=lambda value: abs(value - 2))
 
 
-@pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), ("cmaes", True), ("zo-rank", True)])
+PLANNED = ["cmaes", "zo-rank", "mixed", "mixed:numbers=sobol", "halving:optimizer=cmaes"]
+
+
+@pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), *((spec, True) for spec in PLANNED)])
 def test_what_a_review_cannot_do_is_refused_before_anything_is_run(spec: str, review: bool) -> None:
     width = ao.Parameter(9.0, name="width", bounds=(0, 10))
     with pytest.raises(UsageError, match="review"):
-        ao.optimize(lambda: width * 1.0, parameters=[width], optimizer=spec, review=review, out=None)
+        ao.optimize(
+            lambda: width * 1.0, parameters=[width], optimizer=spec, llm=ScriptedLLM([]), review=review, out=None
+        )
 
 
 @pytest.mark.parametrize("text", ['{"ranking": [1, 2]}', '{"ranking": [1, 1, 2]}', '{"ranking": "1 2 3"}', "{}", "?"])
