@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -133,6 +134,10 @@ def optimize(
         raise UsageError(f"`workers` is {workers!r}; expected a whole number, 1 or more")
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"`seed` is {seed!r}; expected a whole number, 0 or more")
+    if target is not None and (not isinstance(target, Real) or math.isnan(target)):
+        raise UsageError(f"`target` is {target!r}; expected a number")
+    if on_event is not None and not callable(on_event):
+        raise UsageError(f"`on_event` is {on_event!r}; expected a function of an event")
     if timeout_s is not None and (not isinstance(timeout_s, Real) or not timeout_s > 0):
         raise UsageError(f"`timeout_s` is {timeout_s!r}; expected more than 0")
     store = Path(out) / "agentopt.sqlite" if out is not None else None

@@ -405,8 +405,10 @@ class Run:
 
 
 def plans_ahead(optimizer: Optimizer) -> bool:
-    """Whether it goes on only from the very candidates that it asked for; see `CubeSearch`."""
-    return bool(getattr(optimizer, "plans_ahead", False))
+    """Whether it, or a search inside of it, goes on only from the very candidates it asked for; see `CubeSearch`."""
+    if getattr(optimizer, "plans_ahead", False):
+        return True
+    return any(plans_ahead(inner) for inner in vars(optimizer).values() if isinstance(inner, Optimizer))
 
 
 def _price(model: LLM) -> Price | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from agentopt.budget import Budget
 from agentopt.catalog import load_task
 from agentopt.errors import FormatError, ReplayMismatch, UsageError
 from agentopt.events import CandidateAdded, Event, Exchanged, Resumed, RunStarted
-from agentopt.llm.base import Request
+from agentopt.llm.base import Capability, Reply, Request
 from agentopt.llm.scripted import ScriptedLLM
 from agentopt.loop import optimize
 from agentopt.replay import replay
@@ -102,30 +104,76 @@ def test_a_run_that_a_budget_ended_replays(tmp_path: Path) -> None:
     assert replay(kept).is_same
 
 
-def test_a_run_with_a_model_in_the_workflow_replays(tmp_path: Path) -> None:
+def sums(folder: Path) -> Path:
+    """A prompt pack: three sums in each split."""
     rows = "\n".join(
         f'{{"id": "{split}{n}", "split": "{split}", "question": "{n} + 1?", "answer": "{n + 1}"}}'
         for split in ("train", "dev", "test")
         for n in range(3)
     )
-    place = tmp_path / "packs" / "sums"
+    place = folder / "sums"
     place.mkdir(parents=True)
     (place / "examples.jsonl").write_text(rows)
     (place / "task.toml").write_text(
         'schema = 1\nkind = "prompt"\nname = "sums"\nstart = "Guess."\nexamples = "examples.jsonl"\n'
     )
+    return place
 
+
+def test_a_run_with_a_model_in_the_workflow_replays(tmp_path: Path) -> None:
     def answer(request: Request) -> str:
         if request.schema is not None:
             return '{"changes": {"instruction": "Add them up."}}'
         instruction, question = request.messages[0].content.split("\n\n")
         return str(int(question[0]) + 1) if instruction == "Add them up." else "7"
 
-    result = optimize(load_task(str(place)), llm=ScriptedLLM([answer] * 99, name="s"), out=tmp_path / "runs")
+    result = optimize(
+        load_task(str(sums(tmp_path / "packs"))), llm=ScriptedLLM([answer] * 99, name="s"), out=tmp_path / "runs"
+    )
     assert result.dev_best == 1
     assert result.record is not None
     write_trace(tmp_path / "kept.jsonl", read_run(result.run, result.record))
     assert replay(tmp_path / "kept.jsonl").is_same
+
+
+class Hesitant:
+    """Takes its time over each reply, so that replies come in another order every time; the workflow's are wrong."""
+
+    name = answered_by = "hesitant"
+    capabilities: frozenset[Capability] = frozenset()
+
+    def complete(self, request: Request) -> Reply:
+        time.sleep(random.uniform(0, 0.02))
+        if request.schema_name == "criticism":
+            return Reply(text=json.dumps({"criticism": {"instruction": f"Not like {request.digest}."}}))
+        changes = {"instruction": f"Better than {request.digest}."}
+        return Reply(text=json.dumps({"changes": changes}) if request.schema is not None else "7")
+
+
+def criticisms(path: Path) -> list[Any]:
+    """What the optimizer's model was asked, in recorded order."""
+    told = [s.event.exchange for s in read_trace(path) if isinstance(s.event, Exchanged)]
+    return [exchange["request"] for exchange in told if exchange["role"] == "optimizer"]
+
+
+@pytest.mark.parametrize("llm_calls", [14, 30])
+def test_a_textgrad_run_replays_to_every_event_in_the_same_order(tmp_path: Path, llm_calls: int) -> None:
+    result = optimize(
+        load_task(str(sums(tmp_path / "packs"))),
+        optimizer="textgrad",
+        llm=Hesitant(),
+        budget=Budget(llm_calls=llm_calls),
+        out=tmp_path / "runs",
+    )
+    assert result.record is not None
+    kept, again = tmp_path / "kept.jsonl", tmp_path / "again.jsonl"
+    write_trace(kept, read_run(result.run, result.record))
+    report = replay(kept, out=tmp_path / "replayed")
+    assert (report.missing, report.added) == ([], [])
+    assert report.result.record is not None
+    write_trace(again, read_run(report.result.run, report.result.record))
+    assert criticisms(kept) == criticisms(again)
+    assert len(criticisms(kept)) >= 2
 
 
 def test_a_run_that_was_killed_and_resumed_replays(kept: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ The minimal subgraph (`subgraph.propagate`) is the default. Any function of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Protocol
 
 from agentopt.feedback import Feedback, as_feedback
@@ -48,8 +48,14 @@ class TotalPropagator:
         return Evidence(feedback=as_feedback(feedback), subgraph=graph, instance=instance)
 
 
-Criticize = Callable[[Sequence[tuple[Node, Sequence[Feedback]]]], Sequence[Mapping[Node, Feedback]]]
-"""Of each operation and what was said about its result: what to say about each of its parents."""
+Level = Sequence[tuple[Node, Sequence[Feedback]]]
+"""The operations at one distance from the output, each with what was said about its result."""
+
+Answers = Sequence[Mapping[Node, Feedback]]
+"""For each operation of a level, what to say about each of its parents."""
+
+Criticize = Callable[[Level], Answers]
+Criticism = Generator[Level, Answers, dict[Parameter, list[Feedback]]]
 
 
 def criticism(output: Node, feedback: object, criticize: Criticize) -> dict[Parameter, list[Feedback]]:
@@ -67,15 +73,25 @@ def criticism(output: Node, feedback: object, criticize: Criticize) -> dict[Para
 
     Source: TextGrad, arXiv:2406.07496, section 2, without its repetition of a gradient per path.
     """
+    levels = criticism_by_level(output, feedback)
+    try:
+        level = next(levels)
+        while True:
+            level = levels.send(criticize(level))
+    except StopIteration as end:
+        found: dict[Parameter, list[Feedback]] = end.value
+        return found
+
+
+def criticism_by_level(output: Node, feedback: object) -> Criticism:
+    """`criticism` that yields each level and is sent its answers, so that several outputs are gone through abreast."""
     graph = subgraph(output)
     depends = {id(node) for node in (*graph.nodes, *graph.parameters)}
     distance = _distances(graph)
     said: dict[int, list[Feedback]] = {id(graph.output): [as_feedback(feedback)]}
     for level in range(max(distance.values()) + 1):
         here = [node for node in graph.nodes if distance[id(node)] == level and id(node) in said]
-        for node, answers in zip(
-            here, criticize([(node, said[id(node)]) for node in here]) if here else (), strict=True
-        ):
+        for node, answers in zip(here, (yield [(n, said[id(n)]) for n in here]) if here else (), strict=True):
             for parent in node.parents:
                 if id(parent) in depends and parent in answers:
                     said.setdefault(id(parent), []).append(answers[parent])

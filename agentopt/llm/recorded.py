@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from agentopt.budget import Budget, Ledger, Reservation
 from agentopt.canonical import canonical, from_jsonable, known_fields, to_jsonable
@@ -12,6 +13,7 @@ from agentopt.errors import BudgetExhausted, UsageError
 from agentopt.llm.base import LLM, Reply, Request, Usage
 from agentopt.llm.failures import certainly_free, failure_named, was_certainly_free
 from agentopt.llm.price import Price
+from agentopt.llm.turns import Turn
 from agentopt.llm.wrapped import WrappedLLM, labelled, timed
 
 ExchangeRole = Literal["optimizer", "workflow"]
@@ -86,7 +88,7 @@ class RecordedLLM(WrappedLLM):
         inner: makes one attempt per call.
         ledger: what is spent is booked here.
         on_exchange: gets every attempt, failed ones too, in the thread that made it, before
-            `complete` returns; what it raises, `complete` raises.
+            `complete` returns (but see `in_turn`); what it raises, `complete` raises.
         role: recorded with every exchange.
         where: recorded with every exchange.
         held: draw on what the ledger holds for later.
@@ -121,6 +123,7 @@ class RecordedLLM(WrappedLLM):
         self._held = held
         self._earlier = earlier
         self._spent: dict[str, float] = {"llm_calls": 0}
+        self._turn: Turn | None = None
 
     def labelled(self, **where: Any) -> RecordedLLM:
         """A copy that adds `where` to its exchanges and counts its own calls; ledger and model are shared."""
@@ -133,6 +136,14 @@ class RecordedLLM(WrappedLLM):
             held=self._held,
             earlier=self._earlier,
         )
+
+    def in_turn(self, turn: Turn) -> Self:
+        """A copy whose first attempt is reserved after those of earlier turns, and whose exchanges are handed on after
+        theirs, in the thread that ended the last of these. Until then they are in no record: an interruption loses
+        them, as it loses the attempts under way."""
+        twin = copy.copy(self)
+        twin._turn = turn
+        return twin
 
     @property
     def spent(self) -> dict[str, float]:
@@ -153,11 +164,15 @@ class RecordedLLM(WrappedLLM):
             if exchange.reply is None:
                 raise failure_named(exchange.error_kind, exchange.error)
             return exchange.reply
+        if self._turn is not None:
+            self._turn.start()
         asked, _ = self._fit(request)
         if known := self.recall(asked):
             self._hand_on(Exchange(request=asked, reply=known))
             return known
         sent, reserved, reservation = self._reserve(request)
+        if self._turn is not None:
+            self._turn.pass_on()
         try:
             reply = self._inner.complete(sent)
         except BudgetExhausted:  # its turn did not come in time
@@ -175,7 +190,11 @@ class RecordedLLM(WrappedLLM):
         return reply
 
     def _hand_on(self, exchange: Exchange) -> None:
-        self._on_exchange(replace(exchange, role=self._role, where=self._where))
+        told = replace(exchange, role=self._role, where=self._where)
+        if self._turn is None:
+            self._on_exchange(told)
+        else:
+            self._turn.hand_on(lambda: self._on_exchange(told))
 
     def _reserve(self, request: Request) -> tuple[Request, Mapping[str, float], Reservation]:
         with self._ledger.changes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkab
 from agentopt.errors import UsageError
 from agentopt.llm.base import LLM, Capability, Reply, Request
 from agentopt.llm.price import Price, Priced
+from agentopt.llm.turns import Turn
 
 if TYPE_CHECKING:
     from agentopt.llm.recorded import Exchange
@@ -36,6 +37,15 @@ class Timed(Protocol):
 
     def timed(self, seconds_left: Callable[[], float]) -> LLM:
         """A copy that raises `BudgetExhausted`, nothing sent, rather than wait longer than that."""
+        ...
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """An `LLM` that can keep the order of requests made at once, such as `RecordedLLM`."""
+
+    def in_turn(self, turn: Turn) -> LLM:
+        """A copy whose requests take that turn."""
         ...
 
 
@@ -89,6 +99,9 @@ class WrappedLLM:
     def timed(self, seconds_left: Callable[[], float]) -> Self:
         return self._around(timed(self._inner, seconds_left))
 
+    def in_turn(self, turn: Turn) -> Self:
+        return self._around(in_turn(self._inner, turn))
+
     def recall(self, request: Request) -> Reply | None:
         return recall(self._inner, request)
 
@@ -112,6 +125,11 @@ def labelled(llm: LLM, **where: Any) -> LLM:
 def timed(llm: LLM, seconds_left: Callable[[], float]) -> LLM:
     """`llm` waiting no longer than `seconds_left()`, where it waits by itself."""
     return llm.timed(seconds_left) if isinstance(llm, Timed) else llm
+
+
+def in_turn(llm: LLM, turn: Turn) -> LLM:
+    """`llm` taking that turn among requests made at once, where it keeps an order."""
+    return llm.in_turn(turn) if isinstance(llm, Ordered) else llm
 
 
 def recall(llm: LLM, request: Request) -> Reply | None:

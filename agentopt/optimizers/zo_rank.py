@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from agentopt.candidate import Archive, Candidate
 from agentopt.errors import UsageError
@@ -58,6 +59,9 @@ class ZORank(CubeSearch):
         self.shrink = shrink
         self.tries = tries
         self.judge = judge
+        # The run's last ranking may have no candidate after it to carry it in its notes. It is known here once the
+        # last ask has been made, which a resumed or replayed run makes again.
+        self._last: WeakKeyDictionary[Archive, Sequence[int]] = WeakKeyDictionary()
 
     @property
     def needs(self) -> frozenset[Capability | str]:  # type: ignore[override]  # depends on a setting
@@ -88,8 +92,10 @@ class ZORank(CubeSearch):
 
     def best(self, context: Context) -> Candidate:
         """The highest mean; with a judge, the first of the last ranking, in which the best so far takes part."""
-        rankings = [c.notes["ranking"] for c in context.archive.candidates if "ranking" in c.notes]
-        return context.archive.candidates[rankings[-1][0]] if rankings else best_by_mean(context)
+        archive = context.archive
+        noted = [c.notes["ranking"] for c in archive.candidates if "ranking" in c.notes]
+        last = self._last.get(archive) or (noted[-1] if noted else ())
+        return archive.candidates[last[0]] if last else best_by_mean(context)
 
     def rated(self, context: Context, candidates: Sequence[Candidate | None]) -> list[float]:
         """Scores, or the negative place in the ranking; all the same where nobody gave a usable ranking."""
@@ -99,6 +105,8 @@ class ZORank(CubeSearch):
         failed = {c.id for c in candidates if c and any(e.status == "failed" for e in archive.evaluations(c.id))}
         ids = list(dict.fromkeys(c.id for c in candidates if c is not None and c.id not in failed))
         order = ids if len(ids) < 2 else _remembered(archive, ids) or self._judged(context, ids)
+        if len(order) > 1:
+            self._last[archive] = order
         return [
             -math.inf if c is None or c.id in failed else -float(order.index(c.id)) if order else 0.0
             for c in candidates

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agentopt.candidate import Candidate, Refusal
 from agentopt.errors import ProposalError
-from agentopt.evaluate.parallel import in_parallel
+from agentopt.evaluate.parallel import replies
 from agentopt.feedback import Feedback
 from agentopt.graph.node import Node
-from agentopt.graph.propagation import criticism
+from agentopt.graph.propagation import Answers, Level, criticism_by_level
 from agentopt.graph.render import Names, call_text, feedback_text, parameter_text, value_text
 from agentopt.graph.subgraph import Evidence
 from agentopt.graph.trainable import Parameter, Version
@@ -30,8 +30,9 @@ VALUE_CHARS = 2000
 class TextGradProposer:
     """Asks a critic about each operation between feedback and parameters, and an updater about each parameter.
 
-    The critic is asked about all operations at one distance from the output at once, and about all runs at once; so are
-    updaters. A run as deep as d takes d + 1 rounds, however many instances there are. A criticism that cannot be read
+    The critic is asked about all operations at one distance from the output at once, in all runs; so are updaters.
+    Runs as deep as d take d + 1 rounds, however many instances there are, and equal questions of a round are asked
+    once. A criticism that cannot be read
     is left out: then the feedback itself goes on to every input.
 
     Args:
@@ -55,7 +56,7 @@ class TextGradProposer:
         parent = parents[0]
         names = {parameter: name for name, parameter in context.space.parameters.items()}
         said: dict[str, list[Feedback]] = {}
-        for found in in_parallel(lambda e: self._criticized(context, e, names), evidence):
+        for found in self._criticized(context, evidence, names):
             for parameter, feedback in found.items():
                 if parameter in names:
                     said.setdefault(names[parameter], []).extend(feedback)
@@ -76,29 +77,42 @@ class TextGradProposer:
         return [Proposal(changes=changes, reasoning="\n".join(reasons), origin=self.name)] if changes else []
 
     def _criticized(
-        self, context: Context, evidence: Evidence, names: Mapping[Parameter, str]
-    ) -> dict[Parameter, list[Feedback]]:
-        shown = Names(names)
-        asked = {id(node) for node in (*evidence.subgraph.nodes, *evidence.subgraph.parameters)}
+        self, context: Context, evidence: Sequence[Evidence], names: Mapping[Parameter, str]
+    ) -> list[dict[Parameter, list[Feedback]]]:
+        """What was said about each parameter in each of the runs, which are gone through abreast."""
+        runs = [_Run(e, names) for e in evidence]
+        found: list[dict[Parameter, list[Feedback]]] = [{} for _ in runs]
+        answers: dict[int, Answers | None] = dict.fromkeys(range(len(runs)))
+        while answers:
+            levels: dict[int, Level] = {}
+            for place, answer in answers.items():
+                try:
+                    levels[place] = next(runs[place].levels) if answer is None else runs[place].levels.send(answer)
+                except StopIteration as end:
+                    found[place] = end.value
+            answers = dict(self._answered(context, runs, levels))
+        return found
 
-        def criticize(level: Sequence[tuple[Node, Sequence[Feedback]]]) -> list[Mapping[Node, Feedback]]:
-            targets = [{shown.name(p): p for p in node.parents if id(p) in asked} for node, _ in level]
-            requests = [
-                self._question(context, node, feedback, list(target), shown)
-                for (node, feedback), target in zip(level, targets, strict=True)
-            ]
-            texts = _texts(_model(context), requests)
-            return [
-                _answers(texts[request.digest], target, feedback)
-                for (_, feedback), target, request in zip(level, targets, requests, strict=True)
-            ]
+    def _answered(
+        self, context: Context, runs: Sequence[_Run], levels: Mapping[int, Level]
+    ) -> Iterator[tuple[int, Answers]]:
+        """What the critic says about a level of each run, by the run's place."""
+        requests = {
+            place: [self._question(context, node, feedback, runs[place]) for node, feedback in level]
+            for place, level in levels.items()
+        }
+        texts = _texts(_model(context), [request for of_run in requests.values() for request in of_run])
+        for place, level in levels.items():
+            yield (
+                place,
+                [
+                    _answers(texts[request.digest], runs[place].targets(node), feedback)
+                    for (node, feedback), request in zip(level, requests[place], strict=True)
+                ],
+            )
 
-        return criticism(evidence.subgraph.output, evidence.feedback, criticize)
-
-    def _question(
-        self, context: Context, node: Node, feedback: Sequence[Feedback], targets: Sequence[str], names: Names
-    ) -> Request:
-        prompt = load_prompt("textgrad")
+    def _question(self, context: Context, node: Node, feedback: Sequence[Feedback], run: _Run) -> Request:
+        prompt, names, targets = load_prompt("textgrad"), run.names, run.targets(node)
         user = prompt.fill(
             "operation",
             objective=context.objective,
@@ -130,6 +144,19 @@ class TextGradProposer:
         )
 
 
+class _Run:
+    """A run's way back from its feedback, with the names that its nodes are shown under."""
+
+    def __init__(self, evidence: Evidence, names: Mapping[Parameter, str]) -> None:
+        self.levels = criticism_by_level(evidence.subgraph.output, evidence.feedback)
+        self.names = Names(names)
+        self._asked = {id(node) for node in (*evidence.subgraph.nodes, *evidence.subgraph.parameters)}
+
+    def targets(self, node: Node) -> dict[str, Node]:
+        """The inputs of an operation that the critic is asked about, by name."""
+        return {self.names.name(parent): parent for parent in node.parents if id(parent) in self._asked}
+
+
 def _model(context: Context) -> LLM:
     assert context.llm is not None, "a run checks `needs` before it starts"
     return context.llm
@@ -138,8 +165,7 @@ def _model(context: Context) -> LLM:
 def _texts(llm: LLM, requests: Sequence[Request]) -> dict[str, str]:
     """The replies by the request's digest; equal requests are sent once, all together."""
     distinct = {request.digest: request for request in requests}
-    replies = in_parallel(llm.complete, list(distinct.values()))
-    return {key: reply.text for key, reply in zip(distinct, replies, strict=True)}
+    return {key: reply.text for key, reply in zip(distinct, replies(llm, list(distinct.values())), strict=True)}
 
 
 def _answers(text: str, targets: Mapping[str, Node], feedback: Sequence[Feedback]) -> dict[Node, Feedback]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -46,17 +47,22 @@ def closest_to_two(request: Request) -> str:
     return json.dumps({"ranking": [place + 1 for place in order]})
 
 
-def test_a_judge_who_only_ranks_leads_to_what_it_likes() -> None:
+def ranked_by(judge: Callable[[Request], str], budget: ao.Budget) -> ao.Result:
+    """A search for a width, by rankings alone."""
     width = ao.Parameter(9.0, name="width", bounds=(0, 10))
-    result = ao.optimize(
+    return ao.optimize(
         lambda: width * 1.0,
         parameters=[width],
         feedback=lambda value: "seen",
         optimizer="zo-rank:judge=llm",
-        llm=ScriptedLLM([closest_to_two] * 100),
-        budget=ao.Budget(evaluations=60),
+        llm=ScriptedLLM([judge] * 100),
+        budget=budget,
         out=None,
     )
+
+
+def test_a_judge_who_only_ranks_leads_to_what_it_likes() -> None:
+    result = ranked_by(closest_to_two, ao.Budget(evaluations=60))
     assert result.values["width"] == pytest.approx(2, abs=0.7)
     assert result.dev_best is None
 
@@ -83,11 +89,28 @@ def test_a_person_who_only_ranks_leads_to_what_they_like_and_is_not_asked_about_
     assert {question.kind for question in asked} == {"ranking"}
 
 
-@pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), ("cmaes", True), ("zo-rank", True)])
+@pytest.mark.parametrize("asks", range(6, 30))
+def test_a_ranking_that_nothing_follows_decides_about_the_best(asks: int) -> None:
+    shown: list[list[float]] = []
+
+    def judge(request: Request) -> str:
+        shown.append([float(v) for v in re.findall(r"## \d+\n(-?[\d.e-]+)", request.messages[1].content)])
+        return closest_to_two(request)
+
+    result = ranked_by(judge, ao.Budget(asks=asks))
+    assert result.values["width"] == min(shown[-1], key=lambda value: abs(value - 2))
+
+
+PLANNED = ["cmaes", "zo-rank", "mixed", "mixed:numbers=sobol", "halving:optimizer=cmaes"]
+
+
+@pytest.mark.parametrize(("spec", "review"), [("zo-rank:judge=person", False), *((spec, True) for spec in PLANNED)])
 def test_what_a_review_cannot_do_is_refused_before_anything_is_run(spec: str, review: bool) -> None:
     width = ao.Parameter(9.0, name="width", bounds=(0, 10))
     with pytest.raises(UsageError, match="review"):
-        ao.optimize(lambda: width * 1.0, parameters=[width], optimizer=spec, review=review, out=None)
+        ao.optimize(
+            lambda: width * 1.0, parameters=[width], optimizer=spec, llm=ScriptedLLM([]), review=review, out=None
+        )
 
 
 @pytest.mark.parametrize("text", ['{"ranking": [1, 2]}', '{"ranking": [1, 1, 2]}', '{"ranking": "1 2 3"}', "{}", "?"])
