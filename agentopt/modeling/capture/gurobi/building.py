@@ -242,6 +242,7 @@ class Building(Attributed):
         for place in ("_variables", "_constraints", "_sets"):
             self.__dict__[place] = [one for one in self.__dict__[place] if one is not what]
         if isinstance(what, Var):
+            self._drop_piecewise_cost(what)
             for constraint in self._constraints:
                 constraint._linear.pop(what, None)
                 constraint.__dict__["_products"] = _without(what, constraint._products)

@@ -257,7 +257,7 @@ class Model(Building):
         twin.__dict__["_objective_products"] = products
         twin_of = {**own, **dict(zip(self._constraints, twin._constraints)), **dict(zip(self._sets, twin._sets))}
         for variable, parts in self._piecewise_costs.items():
-            twin._piecewise_costs[own[variable]] = [twin_of[part] for part in parts]
+            twin._piecewise_costs[own[variable]] = [twin_of[part] for part in parts if part in twin_of]
         for index, (goal, priority, weight) in self._objectives.items():
             twin._objectives[index] = (_moved(goal, own), priority, weight)
         for result, operands, kind in self._extremes:

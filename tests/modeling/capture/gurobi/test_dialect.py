@@ -310,6 +310,7 @@ COSTS = {
     "m.setPWLObj(x, [0, 10], [0, 5])": 8 / 2,
     "x.Obj = 1": 8,
     "m.setObjective(3 * y - x)": -8,
+    "m.remove(x); m.update(); m = m.copy()": 2 * 8,
     "m = m.copy(); m.setPWLObj(m.getVarByName('x'), [0, 10], [0, 5])": 8 / 2,
 }
 """What is done to a cost of 1 up to x = 5 and of 3 beyond, beside 2 for each y, and the optimum then."""
