@@ -11,7 +11,7 @@ from typing import Any
 from agentopt.errors import UsageError
 from agentopt.modeling import Alternative, Evidence, Model, ModelVerdict, Report, Solution, Verification
 from agentopt.modeling.capture.harness import CAPTURE
-from agentopt.modeling.capture.libraries import libraries_of
+from agentopt.modeling.capture.libraries import GurobipySource, check_gurobipy, libraries_of
 from agentopt.modeling.evidence.finding import Finding
 from agentopt.modeling.examine import Depth, examine
 from agentopt.modeling.solvers.base import SecondSolver
@@ -136,15 +136,22 @@ def answer_of(
     *,
     depth: Depth = Depth(),
     second_solver: SecondSolver | None = None,
+    gurobipy: GurobipySource = "dialect",
 ) -> Answer:
     """Runs `program` in the sandbox, captures its model, and solves and verifies that outside of the program.
 
     Args:
         second_solver: asked where optimality could not be proved, and at the level `rigorous` in any case. Runs at
             other levels do without one, so that their scores and words do not depend on what else is installed.
+        gurobipy: what `import gurobipy` finds in the program: a dialect of ours, which needs no licence, or the
+            `"installed"` package. Either way its model is solved and verified here, not by Gurobi.
+
+    Raises:
+        MissingDependency: the installed gurobipy is asked for, and there is none.
     """
+    check_gurobipy(gurobipy)
     limits = limits_of(program)
-    outcome = sandbox.call(program, CAPTURE, [data], limits=limits)
+    outcome = sandbox.call(program, CAPTURE, [data], {"gurobipy": gurobipy}, limits=limits)
     if outcome.status != "ok":
         return Answer(status="no_program", text=_stopped(outcome, limits))
     captured = outcome.value

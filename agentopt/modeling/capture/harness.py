@@ -21,7 +21,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from agentopt.canonical import Json, to_jsonable
-from agentopt.modeling.capture.libraries import Dialect, Undo, cannot_load, dialects_of
+from agentopt.modeling.capture.libraries import Dialect, GurobipySource, Undo, cannot_load, check_gurobipy, dialects_of
 from agentopt.modeling.capture.recorder import CannotCapture, Recorder
 
 FILENAME = "<candidate>"
@@ -30,7 +30,7 @@ CAPTURE = f"{__name__}:capture"
 _ENTRIES = ("solve", "main", "run", "build_model", "create_model", "solve_problem", "optimize")
 
 
-def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json:
+def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0, gurobipy: GurobipySource = "dialect") -> Json:
     """The models that the program `source` builds, as plain data.
 
     Called as `sandbox.call(source, "agentopt.modeling.capture.harness:capture", [data])`. It runs the
@@ -41,6 +41,7 @@ def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json
         data: passed to the program's `build`, if that takes an argument.
         solve_time_s: seconds after which a solve inside the program stops; the models are solved again
             outside, for as long as the caller likes.
+        gurobipy: what programs that import it get: a dialect of ours, or the installed package.
 
     Returns:
         - `models`: list of `Model.to_json()`, in the order they were solved, the last eight at most;
@@ -50,7 +51,11 @@ def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json
           be captured exactly, `convention`, `no_model`), `message`, `line` (of the source, from 1, or
           `None`) and `traceback` (frames of the program alone).
         - `notes`: plain sentences, such as that it failed after its model was captured.
+
+    Raises:
+        MissingDependency: the installed gurobipy is asked for, and there is none.
     """
+    check_gurobipy(gurobipy)
     module = ModuleType("__main__")
     recorder = Recorder(filename=FILENAME, namespace=vars(module), solve_time_s=solve_time_s)
     linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
@@ -61,7 +66,7 @@ def capture(source: str, data: Any = None, *, solve_time_s: float = 5.0) -> Json
         code = compile(source, FILENAME, "exec")
         if (reason := cannot_load(source)) is not None:
             raise CannotCapture(reason)
-        dialects = dialects_of(source)
+        dialects = dialects_of(source, gurobipy)
         with _watched(dialects, recorder), _as_main(module):
             exec(code, vars(module))
             entry = _entry_of(module)

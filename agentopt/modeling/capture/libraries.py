@@ -11,8 +11,9 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
+from agentopt.errors import MissingDependency, UsageError
 from agentopt.modeling.capture.recorder import Recorder
 from agentopt.modeling.model import Model
 
@@ -29,6 +30,8 @@ DIALECTS: Mapping[str, tuple[str, ...]] = {
     "linopy": ("linopy_dialect",),
 }
 _OURS = ("gurobipy",)  # nothing has to be installed for them
+GurobipySource = Literal["dialect", "installed"]
+"""What `import gurobipy` finds in a captured program: a module of agentopt's own, or the installed package."""
 
 
 class Undo(Protocol):
@@ -59,12 +62,26 @@ class Dialect(Protocol):
         ...
 
 
-def dialects_of(source: str) -> list[Dialect]:
+def check_gurobipy(gurobipy: GurobipySource) -> None:
+    """Nothing, where `gurobipy` can be had.
+
+    Raises:
+        UsageError: it is no `GurobipySource`.
+        MissingDependency: the installed package is asked for, and there is none.
+    """
+    if gurobipy not in get_args(GurobipySource):
+        raise UsageError(f"`gurobipy` is {gurobipy!r}, not one of {get_args(GurobipySource)}")
+    if gurobipy == "installed" and importlib.util.find_spec("gurobipy") is None:
+        raise MissingDependency("gurobipy", "gurobipy", 'capturing with `gurobipy="installed"`')
+
+
+def dialects_of(source: str, gurobipy: GurobipySource = "dialect") -> list[Dialect]:
     """Dialects of the libraries that `source` imports, where they are installed."""
     used = libraries_of(source)
+    modules = {**DIALECTS, "gurobipy": (f"gurobi.{gurobipy}",)}
     return [
         cast(Dialect, importlib.import_module(f"{_HERE}.{name}"))  # a module has the protocol's functions
-        for library, names in DIALECTS.items()
+        for library, names in modules.items()
         if library in used and (library in _OURS or importlib.util.find_spec(library) is not None)
         for name in names
     ]

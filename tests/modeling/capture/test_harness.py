@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agentopt.errors import MissingDependency, UsageError
 from agentopt.modeling.capture.harness import capture
 from agentopt.modeling.capture.libraries import libraries_of
 from agentopt.modeling.model import Model
@@ -466,3 +467,17 @@ def test_a_program_without_scipy_does_not_load_it() -> None:
         f"assert capture({HIGHSPY!r})['error'] is None\nassert 'scipy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_installed_gurobipy_is_refused_with_the_command_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gurobipy", None)
+
+    with pytest.raises(MissingDependency, match=r"pip install 'agentopt\[gurobipy\]'"):
+        capture("import gurobipy", gurobipy="installed")
+
+
+def test_a_gurobipy_of_an_unknown_source_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="'real', not one of"):
+        capture("import gurobipy", gurobipy="real")  # type: ignore[arg-type]

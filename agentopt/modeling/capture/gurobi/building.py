@@ -195,10 +195,17 @@ class Building(Attributed):
         return self._add_row(yvar == xvar**a, name)
 
     def setPWLObj(self, var: Var, x: Any, y: Any) -> None:
-        """Adds a piecewise-linear function of `var` to the objective."""
+        """Makes a piecewise-linear function of `var` its cost, in place of any other."""
+        var.Obj = 0.0
+        before = len(self._variables), len(self._constraints), len(self._sets)
         value = self._add_auxiliary(f"{var.VarName} cost", lower=-GRB.INFINITY)
-        value.Obj, var.Obj = 1.0, 0.0
+        value.Obj = 1.0
         self.addGenConstrPWL(var, value, x, y, f"{var.VarName} pieces")
+        made = zip((self._variables, self._constraints, self._sets), before)
+        self._piecewise_costs[var] = [part for parts, count in made for part in parts[count:]]
+
+    def _drop_piecewise_cost(self, var: Var) -> None:
+        self.remove(self._piecewise_costs.pop(var, []))
 
     def addSOS(self, type: int, vars: Any, wts: Any = None) -> SOS:
         """A special ordered set."""
@@ -235,6 +242,7 @@ class Building(Attributed):
         for place in ("_variables", "_constraints", "_sets"):
             self.__dict__[place] = [one for one in self.__dict__[place] if one is not what]
         if isinstance(what, Var):
+            self._drop_piecewise_cost(what)
             for constraint in self._constraints:
                 constraint._linear.pop(what, None)
                 constraint.__dict__["_products"] = _without(what, constraint._products)
@@ -245,6 +253,8 @@ class Building(Attributed):
     def setObjective(self, expr: Any, sense: Any = None) -> None:
         """Replaces the objective, and the sense if one is given."""
         goal = expression(expr)
+        for variable in list(self._piecewise_costs):
+            self._drop_piecewise_cost(variable)
         for variable in self._variables:
             variable.__dict__["Obj"] = 0.0
         for variable, value in goal._linear.items():

@@ -1,8 +1,8 @@
 """The module `gurobipy` that programs find while they are captured: written from its public documentation.
 
 It builds models, records them when `optimize` is called and solves them with HiGHS. It is no solver of its own, and
-not the gurobipy package, which is not used even where it is installed. What it cannot express raises an error that
-names the call, and is recorded as refused.
+not the gurobipy package, which `installed` captures through where it is asked for. Changes are seen at once, where
+Gurobi waits for `update`; and what it cannot express raises an error that names the call, and is recorded as refused.
 """
 
 from __future__ import annotations

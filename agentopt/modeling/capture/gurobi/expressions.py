@@ -123,6 +123,8 @@ class Var(Algebra, Attributed):
             raise GurobiError(f"variable type {value!r} is none of {', '.join(VARIABLE_TYPES)}")
         if name in ("LB", "UB", "Obj"):
             value = _finite_or_infinite(value, name)
+        if name == "Obj":
+            self._model._drop_piecewise_cost(self)
         super()._write(name, value)
 
     def _read(self, name: str) -> Any:

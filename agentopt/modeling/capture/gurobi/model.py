@@ -56,6 +56,7 @@ class Model(Building):
             _sets=[],
             _objective_products={},
             _objectives={},
+            _piecewise_costs={},
             _extremes=[],
             _variables_made=0,
             _rows_made=0,
@@ -152,7 +153,7 @@ class Model(Building):
         export.take_solution(self, answer_to(model, time_limit_s=limit))
 
     def update(self) -> None:
-        """Nothing: changes are seen at once."""
+        """Nothing: changes are seen at once, also by `getVars`, `copy` and `relax`, which in Gurobi need this call."""
 
     def setParam(self, name: str, value: Any) -> None:
         """Records a parameter."""
@@ -254,6 +255,9 @@ class Model(Building):
             twin._sets.append(SOS(one.kind, [(own[v], weight) for v, weight in one.members], one.name))
         products = {(own[a], own[b]): value for (a, b), value in self._objective_products.items()}
         twin.__dict__["_objective_products"] = products
+        twin_of = {**own, **dict(zip(self._constraints, twin._constraints)), **dict(zip(self._sets, twin._sets))}
+        for variable, parts in self._piecewise_costs.items():
+            twin._piecewise_costs[own[variable]] = [twin_of[part] for part in parts if part in twin_of]
         for index, (goal, priority, weight) in self._objectives.items():
             twin._objectives[index] = (_moved(goal, own), priority, weight)
         for result, operands, kind in self._extremes:

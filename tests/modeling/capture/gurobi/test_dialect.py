@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from agentopt.modeling.capture.harness import capture
+from agentopt.modeling.linearization import linearized
 from agentopt.modeling.model import Column, Indicator, Model, Objective, Row
+from agentopt.modeling.solvers.highs import solve
 
 HEAD = """
 import gurobipy as gp
@@ -290,3 +292,32 @@ def test_build_may_return_a_model_that_it_does_not_solve() -> None:
     result = capture("import gurobipy as gp\ndef build():\n    m = gp.Model()\n    x = m.addVars(2)\n    return m\n")
 
     assert [column["name"] for column in result["models"][-1]["columns"]] == ["x[0]", "x[1]"]
+
+
+PIECEWISE = """
+import gurobipy as gp
+m = gp.Model()
+x = m.addVar(ub=10, name="x"); y = m.addVar(ub=10, obj=2, name="y")
+m.addConstr(x + y == 8)
+m.setPWLObj(x, [0, 5, 10], [0, 5, 20])
+m.update()
+{change}
+m.optimize()
+"""
+COSTS = {
+    "pass": 5 + 2 * 3,
+    "m.setPWLObj(x, [0, 5, 10], [0, 5, 20])": 5 + 2 * 3,
+    "m.setPWLObj(x, [0, 10], [0, 5])": 8 / 2,
+    "x.Obj = 1": 8,
+    "m.setObjective(3 * y - x)": -8,
+    "m.remove(x); m.update(); m = m.copy()": 2 * 8,
+    "m = m.copy(); m.setPWLObj(m.getVarByName('x'), [0, 10], [0, 5])": 8 / 2,
+}
+"""What is done to a cost of 1 up to x = 5 and of 3 beyond, beside 2 for each y, and the optimum then."""
+
+
+@pytest.mark.parametrize("change", COSTS)
+def test_a_later_cost_replaces_a_piecewise_linear_one(change: str) -> None:
+    model = Model.from_json(capture(PIECEWISE.format(change=change))["models"][-1])
+
+    assert solve(linearized(model).model).objective == pytest.approx(COSTS[change])
