@@ -9,7 +9,6 @@ several machines may not share a file, as network file systems do not keep SQLit
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -18,10 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.events import KINDS, Event, RunStarted, event_json, read_event
+from agentopt.events import KINDS, Event, RunStarted, event_json, read_event_json
 
 _VERSION_1 = """
 create table if not exists runs (run text primary key, started real not null, task text not null, header text not null);
@@ -283,7 +282,6 @@ def parsed(body: str, where: str) -> Event:
         FormatError: it is none; the message starts with `where`.
     """
     try:
-        data: Any = json.loads(body)
-        return read_event(data)
+        return read_event_json(body)
     except ValueError as error:  # pydantic's ValidationError is one
         raise FormatError(f"{where}: not a valid event: {error}") from None
