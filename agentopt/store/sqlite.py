@@ -119,7 +119,10 @@ class Store:
             raise UsageError(f"cannot use `{path}` as a record: {error}") from error
 
     def _migrate(self) -> None:
-        """Brings the file to the newest version, whole or not at all; another process may be doing the same."""
+        """Brings the file to the newest version, whole or not at all; another process may be doing the same.
+
+        What a process of an older version, which had the file open before, still writes has no outline.
+        """
         with self._transaction():
             (version,) = self._connection.execute("pragma user_version").fetchone()
             if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
