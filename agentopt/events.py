@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agentopt.candidate import Candidate, Evaluation, Status, Trial
 from agentopt.canonical import from_jsonable, known_fields, to_jsonable
@@ -265,3 +265,15 @@ def read_event(data: object) -> Event:
         pydantic.ValidationError: it is not one; the message names the field.
     """
     return _ADAPTER.validate_python(data)
+
+
+def read_event_json(text: str) -> Event:
+    """The event in JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or not an event; the message names the field.
+    """
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError:  # pydantic's parser is quick, but takes no half of a surrogate pair and no deep nesting
+        return read_event(json.loads(text))

@@ -11,8 +11,6 @@ import typer
 from rich.console import Console
 
 from agentopt.errors import UsageError
-from agentopt.llm.limited import Limits
-from agentopt.llm.price import Price
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the record.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -36,17 +34,6 @@ def store_path(out: Path) -> Path:
     return out / "agentopt.sqlite"
 
 
-def price_or_file(text: str | None) -> Price | Path | None:
-    """What `--price` says: two numbers, or else a file.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if text is None or Path(text).is_file():
-        return None if text is None else Path(text)
-    return Price.from_text(text)
-
-
 def pairs(option: str, text: str | None) -> dict[str, str]:
     """What an option of the form `name=value,name=value` says.
 
@@ -60,11 +47,3 @@ def pairs(option: str, text: str | None) -> dict[str, str]:
             raise UsageError(f"{option} is {text!r}; expected name=value, or several with commas between them")
         found[name] = value
     return found
-
-
-def limits_or_none(
-    in_flight: int | None, requests_per_minute: int | None, tokens_per_minute: int | None
-) -> Limits | None:
-    """The limits of the options, if one was given."""
-    limits = Limits(in_flight=in_flight, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    return limits if limits != Limits() else None

@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from agentopt.budget import Budget
+from agentopt.cli.models import limits_or_none, price_or_file
 from agentopt.cli.options import (
     JsonOption,
     OutOption,
     console,
-    limits_or_none,
-    price_or_file,
     print_json,
     say_reviewed,
     store_path,

@@ -20,13 +20,12 @@ from agentopt.adapters.scorers import SCORERS
 from agentopt.adapters.scores import scores_of
 from agentopt.budget import Budget
 from agentopt.catalog import load_task
+from agentopt.cli.models import limits_or_none, price_or_file
 from agentopt.cli.options import (
     JsonOption,
     OutOption,
     console,
-    limits_or_none,
     pairs,
-    price_or_file,
     print_json,
     say_reviewed,
 )

@@ -1,6 +1,7 @@
 """The record: one SQLite file for all runs of a project.
 
-Events are rows of one append-only table; candidates, evaluations and exchanges are views of it. Every
+Events are rows of one append-only table; candidates, evaluations and exchanges are views of it. A second
+table keeps each event without its bulk, so that what a run did is read without reading the whole record. Every
 event is committed before `append` returns, so it survives the death of the process (WAL, synchronous
 NORMAL: only a power failure can lose the last ones). Any number of processes of this machine may read meanwhile;
 several machines may not share a file, as network file systems do not keep SQLite's locks.
@@ -8,7 +9,6 @@ several machines may not share a file, as network file systems do not keep SQLit
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from agentopt.errors import FormatError, UsageError
-from agentopt.events import KINDS, Event, RunStarted, event_json, read_event
+from agentopt.events import KINDS, Event, RunStarted, event_json, read_event_json
 
 _VERSION_1 = """
 create table if not exists runs (run text primary key, started real not null, task text not null, header text not null);
@@ -46,17 +46,28 @@ create view if not exists asks as
            json_extract(trial.value, '$.instances') as instances
     from events, json_each(events.body, '$.trials') as trial where kind = 'asked';
 """
-_MIGRATIONS = (_VERSION_1, _VERSION_2)
-"""What makes each version of a file from the one before it; a released one is never changed."""
-STORE_VERSION = len(_MIGRATIONS)
-OUTLINE = """case kind
-    when 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
-    when 'exchanged' then json_set(
+_OUTLINE = """case
+    when not json_valid(body) then body
+    when kind = 'evaluated' then json_remove(body, '$.graph', '$.output', '$.feedback.text', '$.feedback.channels')
+    when kind = 'exchanged' then json_set(
         json_remove(body, '$.exchange.reply.text'),
         '$.exchange.request', json_object('messages', json_array(json_object(
             'content', substr(coalesce(json_extract(body, '$.exchange.request.messages[#-1].content'), ''), 1, 300)))))
     else body end"""
 """An event without its bulk, as SQL: of an exchange's request, how the last message begins is left."""
+OUTLINED = f"select run, serial, time, kind, {_OUTLINE} as outline from events"
+"""What version 3 keeps as its outlines, for files of the versions before."""
+_KEEP_OUTLINES = f"insert into outlines {OUTLINED}"
+_VERSION_3 = f"""
+create table if not exists outlines (
+    run text not null, serial integer not null, time real not null, kind text not null, outline text not null,
+    primary key (run, serial)
+) without rowid;
+{_KEEP_OUTLINES};
+"""
+_MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+"""What makes each version of a file from the one before it; a released one is never changed."""
+STORE_VERSION = len(_MIGRATIONS)
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,10 @@ class Store:
             raise UsageError(f"cannot use `{path}` as a record: {error}") from error
 
     def _migrate(self) -> None:
-        """Brings the file to the newest version, whole or not at all; another process may be doing the same."""
+        """Brings the file to the newest version, whole or not at all; another process may be doing the same.
+
+        What a process of an older version, which had the file open before, still writes has no outline.
+        """
         with self._transaction():
             (version,) = self._connection.execute("pragma user_version").fetchone()
             if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
@@ -144,6 +158,7 @@ class Store:
                 raise UsageError(f"`{self.path}` holds a run `{header.run}` already")
             self._insert_run(header, events[0].time)
             self._connection.executemany("insert into events values (?, ?, ?, ?, ?)", rows)
+            self._connection.execute(f"{_KEEP_OUTLINES} where run = ?", (header.run,))
         return header.run
 
     def _insert_run(self, header: RunStarted, started: float) -> None:
@@ -188,6 +203,7 @@ class Store:
             if isinstance(event, RunStarted):
                 self._insert_run(event, now)
             self._connection.execute("insert into events values (?, ?, ?, ?, ?)", (run, serial, now, event.kind, body))
+            self._connection.execute(f"{_KEEP_OUTLINES} where run = ? and serial = ?", (run, serial))
         return serial
 
     def runs(self) -> list[RunInfo]:
@@ -223,7 +239,7 @@ class Store:
             FormatError: an event does not have the format it should have.
         """
         marks = ",".join("?" * len(KINDS))
-        query = f"select serial, time, {OUTLINE} from events where run = ? and kind in ({marks}) order by serial"
+        query = f"select serial, time, outline from outlines where run = ? and kind in ({marks}) order by serial"
         return self._read(run, query, tuple(sorted(KINDS)))
 
     def _read(self, run: str, query: str, kinds: Sequence[str]) -> Iterator[StoredEvent]:
@@ -269,7 +285,6 @@ def parsed(body: str, where: str) -> Event:
         FormatError: it is none; the message starts with `where`.
     """
     try:
-        data: Any = json.loads(body)
-        return read_event(data)
+        return read_event_json(body)
     except ValueError as error:  # pydantic's ValidationError is one
         raise FormatError(f"{where}: not a valid event: {error}") from None

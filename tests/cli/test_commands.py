@@ -115,6 +115,24 @@ def test_every_command_has_help(agentopt: Agentopt, name: str) -> None:
     assert "Usage" in done.out
 
 
+_CALLS = """
+import sys
+from agentopt.cli.main import app
+app(["keep", "--help"], standalone_mode=False)
+print(*(name for name in sys.modules if name.startswith("agentopt.cli.")))
+"""
+
+
+def test_a_command_is_called_without_importing_the_others() -> None:
+    done = subprocess.run([sys.executable, "-c", _CALLS], capture_output=True, text=True, check=True)
+    imported = {name.rpartition(".")[2].replace("_", "-") for name in done.stdout.splitlines()[-1].split()}
+    assert imported & set(COMMANDS) == {"keep"}
+
+
+def test_an_unknown_command_is_compared_with_all_others(agentopt: Agentopt) -> None:
+    assert "Did you mean 'estimate'?" in agentopt("estimat").err
+
+
 @pytest.mark.parametrize("arguments", [("fly",), ("run",), ("run", "branin", "--fast"), ("list",), ("run", "a", "b")])
 def test_a_command_that_is_used_wrongly_has_exit_status_2(agentopt: Agentopt, arguments: tuple[str, ...]) -> None:
     done = agentopt(*arguments)

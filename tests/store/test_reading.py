@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def test_an_outline_is_the_store_s_from_any_serial_on(path: Path) -> None:
     for after in (-1, 0, 5, len(whole) - 1, 10**6):
         assert reader.outline(run, after) == [one for one in whole if one.serial > after]
     assert reader.last_serial(run) == len(whole) - 1
+
+
+@pytest.mark.parametrize("golden", sorted(Path(__file__).parent.glob("golden/*.sqlite")), ids=lambda p: p.stem)
+def test_an_older_record_is_read_as_it_is(golden: Path, tmp_path: Path) -> None:
+    path = tmp_path / "agentopt.sqlite"
+    shutil.copy(golden, path)
+    before = path.read_bytes()
+    reader = RecordReader(path)
+    run = only_run(reader)
+    seen = reader.outline(run), reader.outline(run, 4)
+    assert path.read_bytes() == before
+    with Store(path) as store:
+        whole = list(store.outline(run))
+    assert seen == (whole, whole[5:])
 
 
 def test_the_ends_and_single_events_are_whole(path: Path) -> None:

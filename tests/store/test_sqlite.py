@@ -255,12 +255,40 @@ def test_a_file_of_an_older_version_is_read_whole_and_written_on(golden: Path, p
     shutil.copy(golden, path)
     with Store(path) as store:
         (run,) = (known.run for known in store.runs())
-        assert list(store.events(run)) == read_trace(golden.with_suffix(".jsonl"))
+        events = read_trace(golden.with_suffix(".jsonl"))
+        assert list(store.events(run)) == events
+        outline = list(store.outline(run))
         store.append("r", header())
+        assert [s.event for s in store.outline("r")] == [header()]
     with sqlite3.connect(path) as connection:
         assert connection.execute("pragma user_version").fetchone() == (STORE_VERSION,)
-        assert connection.execute("select count(*) from asks").fetchone() == (0,)
+        asked = sum(isinstance(s.event, Asked) for s in events)
+        assert connection.execute("select count(*) from asks").fetchone() == (asked,)
     connection.close()
+    with Store(path.with_name("written by this version.sqlite")) as store:
+        store.add_run(events)
+        assert outline == list(store.outline(run))
+
+
+def test_an_old_record_that_holds_a_broken_event_is_opened_all_the_same(path: Path) -> None:
+    path.parent.mkdir()
+    shutil.copy(GOLDEN[-1], path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update events set body = '{' where kind = 'evaluated' and serial > 3")
+    connection.close()
+    with Store(path) as store:
+        (known,) = store.runs()
+        with pytest.raises(FormatError, match=r"event \d+: not a valid event"):
+            list(store.outline(known.run))
+        assert next(store.events(known.run, "run_started")).serial == 0
+
+
+def test_an_outline_is_read_without_the_events_themselves(path: Path) -> None:
+    with Store(path) as store:
+        for event in (header(), candidate(0)):
+            store.append("r", event)
+        store._connection.execute("delete from events")
+        assert [s.event for s in store.outline("r")] == [header(), candidate(0)]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
