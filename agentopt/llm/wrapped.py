@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkab
 
 from agentopt.errors import UsageError
 from agentopt.llm.base import LLM, Capability, Reply, Request
-from agentopt.llm.price import Price, Priced
+from agentopt.llm.price import Price
 from agentopt.llm.turns import Turn
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ class WrappedLLM:
 
     @property
     def price(self) -> Price | None:
-        return self._inner.price if isinstance(self._inner, Priced) else None
+        known: Price | None = getattr(
+            self._inner, "price", None
+        )  # per call; isinstance of a Protocol is ten times slower
+        return known
 
     def labelled(self, **where: Any) -> Self:
         """A copy around the labelled inner model; what the wrapper itself holds is shared."""
@@ -134,7 +137,8 @@ def in_turn(llm: LLM, turn: Turn) -> LLM:
 
 def recall(llm: LLM, request: Request) -> Reply | None:
     """The reply that `llm` knows without asking; `None` where there is none."""
-    return llm.recall(request) if isinstance(llm, Recalling) else None
+    look: Callable[[Request], Reply | None] | None = getattr(llm, "recall", None)
+    return None if look is None else look(request)
 
 
 def skip(llm: LLM, exchanges: Sequence[Exchange]) -> None:
