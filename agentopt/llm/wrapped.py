@@ -23,15 +23,6 @@ class Labelled(Protocol):
 
 
 @runtime_checkable
-class Recalling(Protocol):
-    """An `LLM` that may know a reply without asking anybody, such as `CachedLLM`."""
-
-    def recall(self, request: Request) -> Reply | None:
-        """The known reply, with `cached` set, which costs nothing; `None` where the model has to be asked."""
-        ...
-
-
-@runtime_checkable
 class Timed(Protocol):
     """An `LLM` that may wait before it sends, such as `LimitedLLM`."""
 
@@ -90,9 +81,8 @@ class WrappedLLM:
 
     @property
     def price(self) -> Price | None:
-        known: Price | None = getattr(
-            self._inner, "price", None
-        )  # per call; isinstance of a Protocol is ten times slower
+        # asked for at every call, and `isinstance` of a Protocol is slow
+        known: Price | None = getattr(self._inner, "price", None)
         return known
 
     def labelled(self, **where: Any) -> Self:
@@ -136,7 +126,8 @@ def in_turn(llm: LLM, turn: Turn) -> LLM:
 
 
 def recall(llm: LLM, request: Request) -> Reply | None:
-    """The reply that `llm` knows without asking; `None` where there is none."""
+    """The reply that `llm` (such as `CachedLLM`) knows without asking, with `cached` set, which costs nothing; `None`
+    where the model has to be asked."""
     look: Callable[[Request], Reply | None] | None = getattr(llm, "recall", None)
     return None if look is None else look(request)
 
