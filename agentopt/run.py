@@ -42,7 +42,7 @@ from agentopt.proposers.base import Context
 from agentopt.result import Result
 from agentopt.review import QueuedReview, RecordedReview, Review, Reviewing
 from agentopt.sandbox.base import Sandbox
-from agentopt.selection.statistics import Interval, mean_interval, paired_difference
+from agentopt.selection.statistics import Interval, mean_interval, paired_gain
 from agentopt.settings import Settings, header_of, new_run_id, this_platform
 from agentopt.store.control import Control
 from agentopt.store.sqlite import Store
@@ -273,8 +273,8 @@ class Run:
             dev_best=self.archive.mean(best.id, dev),
             test_start=self._interval(before, both),
             test_best=self._interval(after, both),
-            test_gain=paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed),
-            dev_gain=self._dev_gain(start, best, dev),
+            test_gain=paired_gain(before, after, seed=self.settings.seed),
+            dev_gain=paired_gain(*(self.archive.scores(c.id, dev) for c in (start, best)), seed=self.settings.seed),
             acceptance=getattr(self.settings.optimizer, "acceptance", ""),
             rates=self._rates(best, dev),
             reason=end.reason,
@@ -286,11 +286,6 @@ class Run:
             archive=self.archive,
             compared=tuple(dev),
         )
-
-    def _dev_gain(self, start: Candidate, best: Candidate, dev: Sequence[str]) -> Interval | None:
-        before, after = (self.archive.scores(c.id, dev) for c in (start, best))
-        both = [i for i in dev if i in before and i in after]
-        return paired_difference([before[i] for i in both], [after[i] for i in both], seed=self.settings.seed)
 
     def _rates(self, candidate: Candidate, instances: Sequence[str]) -> dict[str, float]:
         found = [e for i in instances if (e := self.archive.evaluation(candidate.id, i)) is not None]

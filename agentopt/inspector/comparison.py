@@ -12,7 +12,7 @@ from rich.table import Table
 from agentopt.errors import UsageError
 from agentopt.inspector.text import number, plain
 from agentopt.inspector.view import RunView, score_of
-from agentopt.selection.statistics import Interval, mean_interval, paired_difference
+from agentopt.selection.statistics import Interval, mean_interval, paired_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +79,7 @@ def compare_runs(views: Sequence[RunView]) -> Comparison:
     runs = []
     for view in views:
         scores = _scores(view, split)
-        both = [i for i in base if i in scores]
-        gain = None if view is first else paired_difference([base[i] for i in both], [scores[i] for i in both])
+        gain = None if view is first else paired_gain(base, scores)
         assert view.best is not None  # checked above
         runs.append(
             ComparedRun(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -63,6 +63,12 @@ def paired_difference(before: Sequence[float], after: Sequence[float], *, seed: 
     mean = sum(differences) / count
     low, high = max(-1.0, centre - half), min(1.0, centre + half)
     return Interval(mean=mean, low=low, high=high, method="agresti-min", count=count)
+
+
+def paired_gain(before: Mapping[str, float], after: Mapping[str, float], *, seed: int = 0) -> Interval | None:
+    """`paired_difference` of scores by instance, on the instances that have both, in the order of `before`."""
+    both = [instance for instance in before if instance in after]
+    return paired_difference([before[i] for i in both], [after[i] for i in both], seed=seed)
 
 
 def _wilson(mean: float, count: int) -> tuple[float, float]:

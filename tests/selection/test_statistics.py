@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentopt.selection.statistics import Interval, mean_interval, paired_difference
+from agentopt.selection.statistics import Interval, mean_interval, paired_difference, paired_gain
 
 Z2 = 3.841458820694124  # square of the 97.5 % point of the normal distribution
 
@@ -172,3 +172,9 @@ def test_no_pairs_have_no_interval() -> None:
 def test_sides_of_different_length_are_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         paired_difference([1.0], [1.0, 0.0])
+
+
+def test_scores_by_instance_are_paired_where_both_have_one() -> None:
+    before, after = {"a": 0.0, "b": 1.0, "c": 0.0}, {"c": 1.0, "a": 1.0, "d": 0.0}
+    assert paired_gain(before, after) == paired_difference([0.0, 0.0], [1.0, 1.0])
+    assert paired_gain(before, {}) is None
